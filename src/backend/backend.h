@@ -1,0 +1,53 @@
+// Owns: the interface through which the heap asks an operating system for memory.
+// Called by: the heap's slow paths; implemented by backend/linux and by the fakes of the tests.
+// Never: called on a fast path; an implementation never allocates through the heap.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hakmem {
+
+struct AddressRange {
+  void* start;
+  size_t bytes;
+};
+
+// What the process may use; read once, when the first region is reserved.
+struct MemoryLimits {
+  size_t physical_bytes;       // of the machine
+  size_t address_space_bytes;  // RLIMIT_AS, SIZE_MAX when unlimited
+  // vm.overcommit_memory=2: writable memory counts when it is committed, touched or not, and only
+  // `decommit` gives the charge back.
+  bool commit_is_charged;
+};
+
+// All addresses and sizes are multiples of the page size. Every function preserves errno; they
+// are safe from any thread.
+struct Backend {
+  // Address space without access rights. nullptr when the system has none; `alignment` is a power
+  // of two of at least the page size.
+  void* (*reserve)(size_t bytes, size_t alignment);
+  // Gives reserved address space back.
+  void (*release)(void* start, size_t bytes);
+  // Makes reserved memory readable and writable; fresh memory reads as zeros.
+  bool (*commit)(void* start, size_t bytes);
+  // The reverse of commit; the contents are gone.
+  bool (*decommit)(void* start, size_t bytes);
+  // Gives the pages of committed ranges back; they read as zeros afterwards. Stops at the first
+  // range that the kernel refuses and returns how many are purged.
+  size_t (*purge)(const AddressRange* ranges, size_t count);
+  // Keeps a metadata range out of core dumps.
+  void (*exclude_from_dump)(void* start, size_t bytes);
+  // A private, writable mapping of its own; nullptr when the system has none.
+  void* (*map)(size_t bytes, size_t alignment);
+  void (*unmap)(void* start, size_t bytes);
+  // Whether anything is mapped at the page of `address`.
+  bool (*is_mapped)(const void* address);
+  MemoryLimits (*limits)();
+  size_t (*page_size)();
+  // Bytes of the process in physical memory; 0 when the system does not tell.
+  size_t (*resident_bytes)();
+};
+
+}  // namespace hakmem

@@ -1,0 +1,98 @@
+// Owns: the scan of environ and the parsing of small values.
+// Called by: see environment.h.
+// Never: locale, stdio, an allocation.
+#include "base/environment.h"
+
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+namespace hakmem {
+namespace {
+
+char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter; }
+
+bool matches(Text a, Text b) {
+  if (a.length != b.length) return false;
+  for (size_t at = 0; at < a.length; ++at) {
+    if (lower(a.data[at]) != lower(b.data[at])) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool Text::equals(const char* other) const {
+  return matches(*this, {.data = other, .length = strlen(other)});
+}
+
+bool environment_is_readable() { return environ != nullptr; }
+
+Text environment_variable(const char* name) {
+  if (environ == nullptr || getauxval(AT_SECURE) != 0) return {};
+  const size_t length = strlen(name);
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') {
+      const char* value = *entry + length + 1;
+      return {.data = value, .length = strlen(value)};
+    }
+  }
+  return {};
+}
+
+Text take_until(Text& rest, char separator) {
+  const auto* end = static_cast<const char*>(memchr(rest.data, separator, rest.length));
+  const size_t length = end != nullptr ? static_cast<size_t>(end - rest.data) : rest.length;
+  const Text taken{.data = rest.data, .length = length};
+  const size_t skipped = end != nullptr ? length + 1 : length;
+  rest = {.data = rest.data + skipped, .length = rest.length - skipped};
+  return taken;
+}
+
+int index_in(const char* accepted, Text value) {
+  Text rest{.data = accepted, .length = strlen(accepted)};
+  for (int index = 0; rest.length > 0; ++index) {
+    if (matches(take_until(rest, '|'), value)) return index;
+  }
+  return -1;
+}
+
+Text entry_of(const char* accepted, int index) {
+  Text rest{.data = accepted, .length = strlen(accepted)};
+  Text entry = take_until(rest, '|');
+  for (; index > 0; --index) entry = take_until(rest, '|');
+  return entry;
+}
+
+bool parse_bytes(Text text, size_t& bytes) {
+  size_t value = 0;
+  size_t at = 0;
+  for (; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; ++at) {
+    if (__builtin_mul_overflow(value, size_t{10}, &value) ||
+        __builtin_add_overflow(value, static_cast<size_t>(text.data[at] - '0'), &value)) {
+      return false;
+    }
+  }
+  if (at == 0) return false;
+  uint32_t shift = 0;
+  if (at < text.length) {
+    const int unit = index_in("K|M|G", {.data = text.data + at, .length = text.length - at});
+    if (unit < 0) return false;
+    shift = static_cast<uint32_t>(unit + 1) * 10;
+  }
+  if (value > (SIZE_MAX >> shift)) return false;
+  bytes = value << shift;
+  return true;
+}
+
+Text program_name() {
+  const auto* path = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
+  if (path == nullptr) return {.data = "", .length = 0};
+  const char* slash = strrchr(path, '/');
+  const char* name = slash != nullptr ? slash + 1 : path;
+  return {.data = name, .length = strlen(name)};
+}
+
+}  // namespace hakmem

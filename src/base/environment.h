@@ -1,0 +1,39 @@
+// Owns: reading the environment and text values without libc's help.
+// Called by: the configuration.
+// Never: an allocation; anything from a privileged program's environment.
+#pragma once
+
+#include <cstddef>
+
+namespace hakmem {
+
+// A piece of text that somebody else owns.
+struct Text {
+  const char* data = nullptr;
+  size_t length = 0;
+
+  bool present() const { return data != nullptr; }
+  bool equals(const char* other) const;
+};
+
+// The value of a variable; not present when it is unset, or when the program runs with more rights
+// than its user (AT_SECURE).
+Text environment_variable(const char* name);
+bool environment_is_readable();
+
+// The index of `value` in a list such as "off|auto|on", -1 when it is not there. Letters match in
+// either case.
+int index_in(const char* accepted, Text value);
+// The entry of such a list.
+Text entry_of(const char* accepted, int index);
+
+// Bytes, with an optional K, M or G (powers of 1024); false when it is no such number.
+bool parse_bytes(Text text, size_t& bytes);
+
+// Takes the part up to the next `separator` off the front of `rest`.
+Text take_until(Text& rest, char separator);
+
+// The last component of the path that the program was started by.
+Text program_name();
+
+}  // namespace hakmem

@@ -1,0 +1,68 @@
+// Owns: the hakmem_* functions of the public header.
+// Called by: programs that know us.
+// Never: a layout of hakmem_statistics changed other than by growing at its end.
+#include <errno.h>
+#include <string.h>
+
+#include <algorithm>
+
+#include "frontend/configuration.h"
+#include "frontend/statistics_print.h"
+#include "frontend/version.h"
+#include "hakmem/hakmem.h"
+#include "heap/heap.h"
+#include "heap/page_heap.h"
+#include "telemetry/counters.h"
+
+#define HAKMEM_EXPORT extern "C" __attribute__((visibility("default")))
+
+using namespace hakmem;
+
+HAKMEM_EXPORT int hakmem_version() { return HAKMEM_VERSION; }
+
+HAKMEM_EXPORT const char* hakmem_version_string() { return HAKMEM_VERSION_STRING; }
+
+HAKMEM_EXPORT const char* hakmem_mode() { return mode_name(configuration().mode); }
+
+HAKMEM_EXPORT int hakmem_feature(const char* feature, char* value, size_t size) {
+  for (size_t index = 0; index < kFeatureCount; ++index) {
+    if (strcmp(kFeatures[index].name, feature) != 0) continue;
+    const bool acts = kFeatures[index].acted_on;
+    size_t length = strlen("off");
+    const char* name = acts ? setting_name(static_cast<Feature>(index), length) : "off";
+    if (size > 0) {
+      const size_t copied = std::min(length, size - 1);
+      memcpy(value, name, copied);
+      value[copied] = '\0';
+    }
+    return acts && configuration().has(static_cast<Feature>(index)) ? 1 : 0;
+  }
+  return -1;
+}
+
+HAKMEM_EXPORT void hakmem_print_configuration(int descriptor) { print_configuration(descriptor); }
+
+HAKMEM_EXPORT void hakmem_print_statistics(int descriptor) { print_statistics(descriptor); }
+
+HAKMEM_EXPORT size_t hakmem_purge() { return heap_trim(0); }
+
+HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
+  if (statistics == nullptr || statistics->size < offsetof(hakmem_statistics, reserved)) {
+    errno = EINVAL;
+    return -1;
+  }
+  const HeapStatistics heap = heap_statistics();
+  const hakmem_statistics now = {
+      .size = std::min(statistics->size, sizeof(hakmem_statistics)),
+      .version = 1,
+      .reserved = 0,
+      .allocated = heap.allocated_bytes,
+      .active = heap.active_bytes,
+      .metadata = heap.metadata_bytes,
+      .resident = page_heap.backend().resident_bytes(),
+      .mapped = heap.mapped_bytes,
+      .retained = heap.retained_bytes,
+      .purged = counters.purged_bytes.load(std::memory_order_relaxed)};
+  memcpy(statistics, &now, now.size);
+  return 0;
+}

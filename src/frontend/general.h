@@ -1,0 +1,25 @@
+// Owns: the slow halves behind every exported function: which allocator serves a request.
+// Called by: the exported symbols when the fast path misses.
+// Never: errno left unset where a request is refused (ENOMEM).
+#pragma once
+
+#include <cstddef>
+
+namespace hakmem {
+
+// malloc for any size and any state of the process: before start-up, in a thread without a heap,
+// in minimal mode. nullptr with ENOMEM when memory is exhausted or `size` exceeds PTRDIFF_MAX.
+void* allocate_general(size_t size);
+void* allocate_zeroed_general(size_t size);
+// `alignment` is a power of two.
+void* allocate_aligned_general(size_t alignment, size_t size);
+
+// `address` may be null or foreign.
+void free_general(void* address, const char* function);
+void* reallocate_general(void* address, size_t size, const char* function);
+size_t usable_size_general(void* address, const char* function);
+
+// Whether the mmap feature serves a request of `size`.
+bool is_mapped_directly(size_t size);
+
+}  // namespace hakmem

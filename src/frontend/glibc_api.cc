@@ -1,0 +1,93 @@
+// Owns: glibc's tuning and introspection functions.
+// Called by: the program.
+// Never: a number made up; what we do not keep is 0.
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+
+#include <algorithm>
+#include <climits>
+
+#include "frontend/configuration.h"
+#include "frontend/libc_malloc.h"
+#include "frontend/statistics_print.h"
+#include "heap/heap.h"
+
+#define HAKMEM_EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+
+using namespace hakmem;
+
+int clamp_to_int(size_t value) {
+  return static_cast<int>(std::min(value, static_cast<size_t>(INT_MAX)));
+}
+
+}  // namespace
+
+// Returns 1 when memory went back to the system; `keep` bytes of what is free stay.
+HAKMEM_EXPORT int malloc_trim(size_t keep) {
+  if (!configuration().has(Feature::pool) && libc_malloc() != nullptr) {
+    return libc_malloc()->malloc_trim(keep);
+  }
+  return heap_trim(keep) > 0 ? 1 : 0;
+}
+
+HAKMEM_EXPORT struct mallinfo2 mallinfo2() {
+  const HeapStatistics heap = heap_statistics();
+  struct mallinfo2 information {};
+  information.arena = heap.mapped_bytes;
+  information.uordblks = heap.allocated_bytes;
+  information.fordblks =
+      heap.mapped_bytes > heap.allocated_bytes ? heap.mapped_bytes - heap.allocated_bytes : 0;
+  information.keepcost = heap.retained_bytes;
+  return information;
+}
+
+// The older form, whose ints end at 2 GiB.
+HAKMEM_EXPORT struct mallinfo mallinfo() {
+  const struct mallinfo2 wide = mallinfo2();
+  struct mallinfo information {};
+  information.arena = clamp_to_int(wide.arena);
+  information.uordblks = clamp_to_int(wide.uordblks);
+  information.fordblks = clamp_to_int(wide.fordblks);
+  information.keepcost = clamp_to_int(wide.keepcost);
+  return information;
+}
+
+// Tunes glibc's own allocator: accepted and without effect here.
+HAKMEM_EXPORT int mallopt(int parameter, int) {
+  switch (parameter) {
+    case M_MXFAST:
+    case M_TRIM_THRESHOLD:
+    case M_TOP_PAD:
+    case M_MMAP_THRESHOLD:
+    case M_MMAP_MAX:
+    case M_CHECK_ACTION:
+    case M_PERTURB:
+    case M_ARENA_TEST:
+    case M_ARENA_MAX:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+HAKMEM_EXPORT int malloc_info(int options, FILE* stream) {
+  if (options != 0) return EINVAL;
+  const HeapStatistics heap = heap_statistics();
+  const int written =
+      fprintf(stream,
+              "<malloc version=\"hakmem-1\">\n"
+              "<total type=\"allocated\" size=\"%zu\"/>\n"
+              "<total type=\"active\" size=\"%zu\"/>\n"
+              "<total type=\"retained\" size=\"%zu\"/>\n"
+              "<total type=\"metadata\" size=\"%zu\"/>\n"
+              "<system type=\"current\" size=\"%zu\"/>\n"
+              "</malloc>\n",
+              heap.allocated_bytes, heap.active_bytes, heap.retained_bytes, heap.metadata_bytes,
+              heap.mapped_bytes);
+  return written < 0 ? -1 : 0;
+}
+
+HAKMEM_EXPORT void malloc_stats() { print_statistics(2); }

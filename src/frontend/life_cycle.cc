@@ -1,0 +1,87 @@
+// Owns: the order of start-up and the hooks into threads, fork and exit.
+// Called by: see life_cycle.h.
+// Never: a hook registered twice; never a module loaded outside the constructor.
+#include "frontend/life_cycle.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "backend/linux/linux_backend.h"
+#include "base/environment.h"
+#include "frontend/configuration.h"
+#include "frontend/direct_maps.h"
+#include "frontend/libc_malloc.h"
+#include "frontend/statistics_print.h"
+#include "heap/heap.h"
+#include "heap/heap_registry.h"
+#include "heap/page_heap.h"
+#include "policy/knobs.h"
+
+namespace hakmem {
+namespace {
+
+constinit bool started = false;
+constinit bool exit_key_made = false;
+constinit pthread_key_t exit_key;
+
+void apply_to_knobs(const Configuration& settings) {
+  if (!settings.has(Feature::bigcache)) {
+    knobs.retained_limit.store(0, std::memory_order_relaxed);
+    knobs.thread_cache_limit.store(0, std::memory_order_relaxed);
+  } else if (settings.free_policy == FreePolicy::keep) {
+    knobs.retained_limit.store(SIZE_MAX, std::memory_order_relaxed);
+  }
+  if (!settings.has(Feature::batch)) knobs.purge_batch.store(1, std::memory_order_relaxed);
+}
+
+void on_thread_exit(void*) { abandon_thread_heap(); }
+
+// Locks are taken in the order of their ranks.
+void before_fork() {
+  heap_before_fork();
+  direct_maps_before_fork();
+}
+
+void after_fork_in_parent() {
+  direct_maps_after_fork_in_parent();
+  heap_after_fork_in_parent();
+}
+
+void after_fork_in_child() {
+  direct_maps_after_fork_in_child();
+  heap_after_fork_in_child();
+}
+
+__attribute__((constructor)) void construct() {
+  const int saved = errno;
+  start_up();
+  resolve_libc_malloc();
+  exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
+  if (thread_heap() != &kNoHeap) arm_thread_exit();
+  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  if (configuration().verbose) print_configuration(2);
+  errno = saved;
+}
+
+__attribute__((destructor)) void destruct() {
+  if (configuration().has(Feature::statistics)) print_statistics(2);
+}
+
+}  // namespace
+
+void start_up() {
+  if (started) return;
+  page_heap.set_backend(kLinuxBackend);
+  // IFUNC resolvers run before libc knows the environment: the defaults serve them.
+  if (!environment_is_readable()) return;
+  started = true;
+  parse_configuration();
+  apply_to_knobs(configuration());
+}
+
+void arm_thread_exit() {
+  // A key of 32 or more allocates here: the thread's heap is in place by now.
+  if (exit_key_made) pthread_setspecific(exit_key, &exit_key);
+}
+
+}  // namespace hakmem

@@ -1,0 +1,61 @@
+// Owns: the life of an extent between its thread's cache and the page heap.
+// Called by: see extent.h.
+// Never: an extent in a cache and in the page heap at once.
+#include "heap/extent.h"
+
+#include <algorithm>
+
+#include "heap/page_heap.h"
+#include "policy/knobs.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+
+Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
+  const Slices length = Slices::covering(std::max(bytes, size_t{1}));
+  const Slices aligned = Slices::covering(alignment);
+  Span* extent = nullptr;
+  if (heap != nullptr && aligned.count <= 1) {
+    extent = heap->extents.take(length);
+    if (extent != nullptr) {
+      extent->zeroed = false;
+      extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
+      return extent;
+    }
+  }
+  extent = page_heap.allocate(length, aligned);
+  if (extent == nullptr) return nullptr;
+  extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
+  count(counters.extents_allocated);
+  return extent;
+}
+
+void free_extent(Span* extent) {
+  ThreadHeap* heap = thread_heap();
+  const size_t limit = read_knob(knobs.thread_cache_limit);
+  const size_t bytes = Slices{extent->slices}.bytes();
+  if (heap == &kNoHeap || bytes > limit / 2 || heap->extents.held().bytes() + bytes > limit) {
+    page_heap.free(extent);
+    return;
+  }
+  extent->kind.store(SpanKind::kCachedExtent, std::memory_order_relaxed);
+  if (Span* displaced = heap->extents.put(extent)) page_heap.free(displaced);
+}
+
+bool resize_extent(Span* extent, size_t bytes) {
+  const Slices length = Slices::covering(bytes);
+  if (length.count < extent->slices) {
+    page_heap.shrink(extent, length);
+  } else if (length.count > extent->slices) {
+    return page_heap.extend(extent, length);
+  }
+  return true;
+}
+
+void drop_cached_extents(ThreadHeap& heap) {
+  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
+    if (Span* extent = heap.extents.take_any(slot)) page_heap.free(extent);
+  }
+}
+
+}  // namespace hakmem

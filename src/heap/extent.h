@@ -1,0 +1,26 @@
+// Owns: allocations above 64 KiB (and those of large alignment): one span each.
+// Called by: heap.cc, free_path.cc, trimming.
+// Never: a header in or beside the user's memory.
+#pragma once
+
+#include <cstddef>
+
+#include "heap/span.h"
+#include "heap/thread_heap.h"
+
+namespace hakmem {
+
+// `heap` is the calling thread's, or nullptr when it has none. `alignment` is a power of two of any
+// size. nullptr when memory is exhausted. The span's `zeroed` tells whether it reads as zeros.
+Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment);
+
+// Keeps the extent for the thread, or gives it to the page heap.
+void free_extent(Span* extent);
+
+// Resizes in place; false when that is impossible. `bytes` is above kSlabLimit.
+bool resize_extent(Span* extent, size_t bytes);
+
+// Gives the cached extents of any heap to the page heap.
+void drop_cached_extents(ThreadHeap& heap);
+
+}  // namespace hakmem

@@ -1,0 +1,59 @@
+// Owns: the first level of BigCache: extents that a thread freed and is likely to want again.
+// Called by: extent.cc for the owner; purging from any thread (take_any).
+// Never: a lock. The owner alone puts; whoever exchanges a slot to null owns the extent.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.h"
+#include "heap/span.h"
+
+namespace hakmem {
+
+class ExtentCache {
+ public:
+  static constexpr uint32_t kSlots = 8;
+
+  // An extent of exactly `length`, or nullptr.
+  Span* take(Slices length) {
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      if (lengths_[slot] != length.count) continue;
+      lengths_[slot] = 0;
+      if (Span* extent = slots_[slot].exchange(nullptr, std::memory_order_acquire)) return extent;
+    }
+    return nullptr;
+  }
+
+  // Keeps `extent`; returns the one that has to leave for it, or nullptr.
+  Span* put(Span* extent) {
+    uint32_t slot = 0;
+    while (slot < kSlots && holds(slot)) ++slot;
+    if (slot == kSlots) slot = oldest_++ % kSlots;
+    lengths_[slot] = extent->slices;
+    return slots_[slot].exchange(extent, std::memory_order_acq_rel);
+  }
+
+  // From any thread: empties `slot`.
+  Span* take_any(uint32_t slot) { return slots_[slot].exchange(nullptr, std::memory_order_acquire); }
+
+  // May be less by the time the caller looks: other threads take without telling.
+  Slices held() const {
+    Slices sum;
+    for (uint32_t slot = 0; slot < kSlots; ++slot) sum.count += holds(slot) ? lengths_[slot] : 0;
+    return sum;
+  }
+
+ private:
+  bool holds(uint32_t slot) const {
+    return slots_[slot].load(std::memory_order_relaxed) != nullptr;
+  }
+
+  std::array<uint32_t, kSlots> lengths_{};  // the owner's; stale where the slot is empty
+  std::array<std::atomic<Span*>, kSlots> slots_{};
+  uint32_t oldest_ = 0;
+};
+
+}  // namespace hakmem

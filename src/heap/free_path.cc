@@ -1,0 +1,91 @@
+// Owns: telling live blocks from misuse, and frees that need more than a push.
+// Called by: see free_path.h.
+// Never: a write into a block before it is known to be live.
+#include "heap/free_path.h"
+
+#include "base/log.h"
+#include "base/thread_id.h"
+#include "heap/extent.h"
+#include "heap/page_heap.h"
+#include "heap/remote_free.h"
+#include "heap/slab.h"
+#include "heap/thread_heap.h"
+
+namespace hakmem {
+namespace {
+
+[[noreturn]] void report_double_free(const char* function, void* address) {
+  fatal(function, "block was freed before (double free or use after free):",
+        reinterpret_cast<uintptr_t>(address));
+}
+
+[[noreturn]] void report_invalid(const char* function, void* address) {
+  fatal(function, "invalid pointer, not the start of a block:",
+        reinterpret_cast<uintptr_t>(address));
+}
+
+void check_slab_block(Span& slab, void* address, const char* function) {
+  void* start = page_heap.map().start_of(&slab);
+  const size_t offset = static_cast<size_t>(static_cast<char*>(address) - static_cast<char*>(start));
+  if (!is_block_start(slab, offset)) report_invalid(function, address);
+  if (!is_carved(slab, offset)) report_double_free(function, address);
+  const auto* block = static_cast<Block*>(address);
+  // The marker may also be stale memory that the program copied: the free lists decide.
+  if (__atomic_load_n(&block->marker, __ATOMIC_RELAXED) == &slab &&
+      is_on_free_list(slab, block, start)) {
+    report_double_free(function, address);
+  }
+}
+
+// The slab or extent whose live block starts at `address`.
+Span* checked_span(void* address, const char* function) {
+  Span* span = page_heap.map().find(address);
+  if (span == nullptr) return nullptr;
+  switch (span->kind.load(std::memory_order_relaxed)) {
+    case SpanKind::kSlabInterior:
+      span -= span->slices;
+      [[fallthrough]];
+    case SpanKind::kSlab:
+      check_slab_block(*span, address, function);
+      return span;
+    case SpanKind::kExtent:
+      if (page_heap.map().start_of(span) != address) report_invalid(function, address);
+      return span;
+    case SpanKind::kCachedExtent:
+      if (page_heap.map().start_of(span) != address) report_invalid(function, address);
+      report_double_free(function, address);
+    case SpanKind::kFree:
+      report_invalid(function, address);
+  }
+  __builtin_unreachable();
+}
+
+}  // namespace
+
+bool free_slow(void* address, const char* function) {
+  Span* span = checked_span(address, function);
+  if (span == nullptr) return false;
+  if (span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent) {
+    free_extent(span);
+    return true;
+  }
+  auto* block = static_cast<Block*>(address);
+  const uintptr_t owner = span->owner.load(std::memory_order_relaxed) & ~uintptr_t{1};
+  if (owner == this_thread()) {
+    span->heap->push_and_settle(*span, block);
+  } else {
+    free_remotely(*span, block);
+  }
+  return true;
+}
+
+LiveBlock find_live_block(void* address, const char* function) {
+  Span* span = checked_span(address, function);
+  if (span == nullptr) return {nullptr, 0};
+  if (span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent) {
+    return {span, Slices{span->slices}.bytes()};
+  }
+  return {span, span->block_size};
+}
+
+}  // namespace hakmem

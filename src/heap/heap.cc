@@ -1,0 +1,111 @@
+// Owns: the dispatch by size between slabs and extents.
+// Called by: see heap.h.
+// Never: a block moved that could stay.
+#include "heap/heap.h"
+
+#include <string.h>
+
+#include <algorithm>
+
+#include "heap/extent.h"
+#include "heap/fast_path.h"
+#include "heap/free_path.h"
+#include "heap/heap_registry.h"
+#include "heap/page_heap.h"
+
+namespace hakmem {
+namespace {
+
+void* allocate_from_class(ThreadHeap* heap, SizeClass size_class) {
+  void* block = pop_block(heap->current[size_class]);
+  return HAKMEM_LIKELY(block != nullptr) ? block : heap->allocate_slow(size_class);
+}
+
+void* start_of(const Span* extent) {
+  return extent != nullptr ? page_heap.map().start_of(extent) : nullptr;
+}
+
+// The smallest class of at least `size` whose blocks are all aligned to `alignment`.
+SizeClass aligned_class(size_t alignment, size_t size) {
+  SizeClass size_class = size_class_of(std::max(size, alignment));
+  while (natural_alignment(size_of_class(size_class)) < alignment) ++size_class;
+  return size_class;
+}
+
+// Shrinking below half of a block is worth a move.
+bool fits_in_place(size_t bytes, size_t size) {
+  return size <= bytes && (size >= bytes / 2 || bytes <= kDirectLimit / 8);
+}
+
+}  // namespace
+
+void* heap_allocate(ThreadHeap* heap, size_t size) {
+  if (size <= kSlabLimit) return allocate_from_class(heap, size_class_of(std::max(size, size_t{1})));
+  return start_of(allocate_extent(heap, size, 1));
+}
+
+void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
+  if (size <= kSlabLimit) {
+    void* block = heap_allocate(heap, size);
+    return block != nullptr ? memset(block, 0, size) : nullptr;
+  }
+  Span* extent = allocate_extent(heap, size, 1);
+  void* start = start_of(extent);
+  if (extent != nullptr && !extent->zeroed) memset(start, 0, size);
+  return start;
+}
+
+void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
+  if (alignment <= kMinimumBlock) return heap_allocate(heap, size);
+  if (size <= kSlabLimit && alignment <= kSlabLimit) {
+    return allocate_from_class(heap, aligned_class(alignment, std::max(size, size_t{1})));
+  }
+  return start_of(allocate_extent(heap, size, alignment));
+}
+
+bool heap_free(void* address, const char* function) {
+  return try_free_local(address) || free_slow(address, function);
+}
+
+size_t heap_usable_size(void* address, const char* function) {
+  return find_live_block(address, function).bytes;
+}
+
+void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function) {
+  const LiveBlock block = find_live_block(address, function);
+  const bool is_extent = block.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent;
+  if (is_extent) {
+    if (size > kSlabLimit && resize_extent(block.span, size)) return address;
+  } else if (fits_in_place(block.bytes, size)) {
+    return address;
+  }
+  void* moved = heap_allocate(heap, size);
+  if (moved == nullptr) return nullptr;
+  memcpy(moved, address, std::min(block.bytes, size));
+  heap_free(address, function);
+  return moved;
+}
+
+size_t heap_trim(size_t keep) {
+  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
+    drop_cached_extents(*heap);
+  }
+  return page_heap.purge_down_to({static_cast<uint32_t>(keep >> kSliceShift)});
+}
+
+void heap_before_fork() {
+  registry_before_fork();
+  page_heap.lock().lock_for_fork();
+}
+
+void heap_after_fork_in_parent() {
+  page_heap.lock().unlock_after_fork_in_parent();
+  registry_after_fork_in_parent();
+}
+
+void heap_after_fork_in_child() {
+  page_heap.lock().reset_after_fork_in_child();
+  registry_after_fork_in_child();
+}
+
+}  // namespace hakmem

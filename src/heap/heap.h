@@ -1,0 +1,53 @@
+// Owns: the heap's interface: malloc's semantics without malloc's names.
+// Called by: the frontend, unit tests.
+// Never: errno, configuration, libc's allocator; those are the frontend's.
+#pragma once
+
+#include <cstddef>
+
+#include "heap/thread_heap.h"
+
+namespace hakmem {
+
+// All functions are thread-safe. Sizes are in bytes; blocks are 16-byte aligned at least. A null
+// result means that memory is exhausted. `heap` is the calling thread's own, from thread_heap() or
+// acquire_thread_heap(), never kNoHeap.
+
+// The slow half of malloc, for any size up to PTRDIFF_MAX.
+void* heap_allocate(ThreadHeap* heap, size_t size);
+void* heap_allocate_zeroed(ThreadHeap* heap, size_t size);
+// `alignment` is a power of two.
+void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size);
+
+// False for addresses outside the heap. Misuse aborts with a message that names `function`.
+bool heap_free(void* address, const char* function);
+
+// The bytes that may be used at a live block; 0 for addresses outside the heap.
+size_t heap_usable_size(void* address, const char* function);
+
+// `address` is a live block of the heap. Keeps the block where its size allows, moves it
+// otherwise; nullptr leaves it untouched. `size` is not 0.
+void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function);
+
+// Gives back to the kernel what no block needs: cached extents of all threads, retained spans,
+// keeping at most `keep` bytes retained. Returns the bytes given back.
+size_t heap_trim(size_t keep);
+
+struct HeapStatistics {
+  size_t allocated_bytes;  // in live blocks, rounded up to their class
+  size_t active_bytes;     // in slabs and extents that hold live blocks
+  size_t retained_bytes;   // free, kept backed for reuse
+  size_t mapped_bytes;     // committed for data
+  size_t metadata_bytes;
+};
+
+// A snapshot; while other threads allocate, each number is right for some moment of its own, and
+// blocks on another thread's current slab are counted as its free list shows them.
+HeapStatistics heap_statistics();
+
+// The fork handlers' part; see heap_registry.h.
+void heap_before_fork();
+void heap_after_fork_in_parent();
+void heap_after_fork_in_child();
+
+}  // namespace hakmem

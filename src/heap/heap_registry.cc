@@ -1,0 +1,146 @@
+// Owns: the list of heaps and the transitions between owned, abandoned and frozen.
+// Called by: see heap_registry.h.
+// Never: an allocation from the heap itself; heaps live in memory of their own.
+#include "heap/heap_registry.h"
+
+#include <new>
+
+#include "base/lock.h"
+#include "base/thread_id.h"
+#include "heap/extent.h"
+#include "heap/page_heap.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+constexpr size_t kChunkBytes = kSliceSize;
+
+constinit Lock registry_lock{LockRank::kRegistry};
+constinit std::atomic<ThreadHeap*> heaps{nullptr};
+constinit uintptr_t chunk_next = 0;
+constinit uintptr_t chunk_end = 0;
+constinit size_t chunk_bytes = 0;
+
+// Under the registry's lock.
+ThreadHeap* make_heap() {
+  if (chunk_end - chunk_next < sizeof(ThreadHeap)) {
+    const Backend& backend = page_heap.backend();
+    void* chunk = backend.map(kChunkBytes, kSliceSize);
+    if (chunk == nullptr) return nullptr;
+    backend.exclude_from_dump(chunk, kChunkBytes);
+    chunk_next = reinterpret_cast<uintptr_t>(chunk);
+    chunk_end = chunk_next + kChunkBytes;
+    chunk_bytes += kChunkBytes;
+  }
+  auto* heap = new (reinterpret_cast<void*>(chunk_next)) ThreadHeap{
+      .direct = kNoHeap.direct,
+      .current = kNoHeap.current,
+      .available = {},
+      .full = {},
+      .extents = {},
+      .next_colour = 0,
+      .busy = false,
+      .thread = this_thread(),
+      .next_registered = heaps.load(std::memory_order_relaxed),
+      .pending = nullptr,
+      .state = HeapState::kOwned,
+      .forked = false};
+  chunk_next += sizeof(ThreadHeap);
+  heaps.store(heap, std::memory_order_release);
+  count(counters.heaps_created);
+  return heap;
+}
+
+// Under the registry's lock.
+ThreadHeap* adopt_heap() {
+  for (ThreadHeap* heap = heaps.load(std::memory_order_relaxed); heap != nullptr;
+       heap = heap->next_registered) {
+    HeapState state = heap->state.load(std::memory_order_relaxed);
+    // Thread-local storage is zeroed once more after IFUNC resolvers ran: the heap is ours still.
+    if (state == HeapState::kOwned &&
+        heap->thread.load(std::memory_order_relaxed) == this_thread()) {
+      return heap;
+    }
+    if (state == HeapState::kAbandoned &&
+        heap->state.compare_exchange_strong(state, HeapState::kOwned, std::memory_order_seq_cst)) {
+      heap->own_slabs(this_thread());
+      count(counters.heaps_adopted);
+      return heap;
+    }
+  }
+  return nullptr;
+}
+
+void abandon(ThreadHeap& heap) {
+  heap.disown_slabs();
+  drop_cached_extents(heap);
+  heap.state.store(HeapState::kAbandoned, std::memory_order_seq_cst);
+  collect_if_abandoned(heap);
+}
+
+// No thread of the child owns the slabs of the others, but a new one may get the thread pointer
+// of one that is gone.
+void disown_foreign_slabs(const ThreadHeap* mine) {
+  PageMap& map = page_heap.map();
+  for (uint32_t index = 0; index < map.regions(); ++index) {
+    const Region& region = map.region(index);
+    const uint32_t slices = region.watermark * kSlicesPerHugePage;
+    for (uint32_t slice = 0; slice < slices; ++slice) {
+      Span* span = region.span_at(slice);
+      if (span->kind.load(std::memory_order_relaxed) == SpanKind::kSlab && span->heap != mine) {
+        span->owner.store(0, std::memory_order_relaxed);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+ThreadHeap* acquire_thread_heap() {
+  LockGuard guard(registry_lock);
+  ThreadHeap* heap = adopt_heap();
+  if (heap == nullptr) heap = make_heap();
+  if (heap != nullptr) set_thread_heap(heap);
+  return heap;
+}
+
+void abandon_thread_heap() {
+  ThreadHeap* heap = thread_heap();
+  if (heap == &kNoHeap) return;
+  set_thread_heap(&kNoHeap);
+  abandon(*heap);
+}
+
+ThreadHeap* first_registered_heap() { return heaps.load(std::memory_order_acquire); }
+
+size_t thread_heap_bytes() {
+  LockGuard guard(registry_lock);
+  return chunk_bytes;
+}
+
+void registry_before_fork() { registry_lock.lock_for_fork(); }
+
+void registry_after_fork_in_parent() { registry_lock.unlock_after_fork_in_parent(); }
+
+void registry_after_fork_in_child() {
+  registry_lock.reset_after_fork_in_child();
+  ThreadHeap* mine = thread_heap();
+  bool others = false;
+  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
+    if (heap == mine) continue;
+    const HeapState state = heap->state.load(std::memory_order_relaxed);
+    if (state == HeapState::kOwned) others = true;
+    const bool torn = heap->busy.load(std::memory_order_relaxed) || state == HeapState::kClaimed;
+    if (torn || state == HeapState::kFrozen) {
+      heap->state.store(HeapState::kFrozen, std::memory_order_relaxed);
+    } else if (state == HeapState::kOwned) {
+      heap->forked = true;
+      heap->thread.store(0, std::memory_order_relaxed);
+      heap->state.store(HeapState::kAbandoned, std::memory_order_relaxed);
+    }
+  }
+  if (others) disown_foreign_slabs(mine);
+}
+
+}  // namespace hakmem

@@ -1,0 +1,73 @@
+// Owns: counting what is allocated, by a walk over all descriptors.
+// Called by: the control API, mallinfo, statistics at exit.
+// Never: a lock over the walk; a link followed that leads out of its slab.
+#include "heap/heap.h"
+#include "heap/heap_registry.h"
+#include "heap/page_heap.h"
+
+namespace hakmem {
+namespace {
+
+// The length of a free list that its owner may be changing: wrong by as much as that, never lost.
+uint32_t observed_free_blocks(const Span& slab, uintptr_t start) {
+  const size_t bytes = Slices{slab.slices}.bytes();
+  const Block* block = __atomic_load_n(&slab.free, __ATOMIC_RELAXED);
+  uint32_t length = 0;
+  while (length < slab.capacity) {
+    const uintptr_t offset = reinterpret_cast<uintptr_t>(block) - start;
+    if (offset >= bytes || offset % kMinimumBlock != 0) break;
+    block = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
+    ++length;
+  }
+  return length;
+}
+
+uint32_t live_blocks(const Span& slab, uintptr_t start) {
+  if (slab.state != SlabState::kCurrent) return __atomic_load_n(&slab.outstanding, __ATOMIC_RELAXED);
+  const uint32_t carved = __atomic_load_n(&slab.carved, __ATOMIC_RELAXED);
+  const uint32_t free = observed_free_blocks(slab, start);
+  return free < carved ? carved - free : 0;
+}
+
+}  // namespace
+
+HeapStatistics heap_statistics() {
+  HeapStatistics sum{};
+  size_t cached_bytes = 0;
+  PageMap& map = page_heap.map();
+  for (uint32_t index = 0; index < map.regions(); ++index) {
+    const Region& region = map.region(index);
+    const auto slices =
+        static_cast<uint32_t>(region.limit_offset.load(std::memory_order_acquire) >> kSliceShift);
+    for (uint32_t slice = 0; slice < slices; ++slice) {
+      const Span& span = *region.span_at(slice);
+      const size_t bytes = Slices{span.slices}.bytes();
+      switch (span.kind.load(std::memory_order_relaxed)) {
+        case SpanKind::kSlab: {
+          const size_t live = size_t{live_blocks(span, region.base + (size_t{slice} << kSliceShift))} *
+                              span.block_size;
+          sum.allocated_bytes += live;
+          if (live > 0) sum.active_bytes += bytes;
+          break;
+        }
+        case SpanKind::kExtent:
+          sum.allocated_bytes += bytes;
+          sum.active_bytes += bytes;
+          break;
+        case SpanKind::kCachedExtent:
+          cached_bytes += bytes;
+          break;
+        case SpanKind::kFree:
+        case SpanKind::kSlabInterior:
+          break;
+      }
+    }
+  }
+  const PageHeapStatistics pages = page_heap.statistics();
+  sum.retained_bytes = pages.retained_bytes + cached_bytes;
+  sum.mapped_bytes = pages.mapped_bytes;
+  sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes();
+  return sum;
+}
+
+}  // namespace hakmem

@@ -1,0 +1,84 @@
+// Owns: the state of one 2 MiB huge page and the lists that order huge pages by free room.
+// Called by: the page heap, under its lock.
+// Never: a system call; never used without the page heap's lock.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+#include "base/bits.h"
+#include "base/units.h"
+
+namespace hakmem {
+
+// One bit per slice. `used` is set while a span or a purge owns the slice; `backed` from the first
+// use on until the slice is purged: its pages may be resident and hold old contents.
+struct HugePage {
+  uint32_t used;
+  uint32_t backed;
+  HugePage* next;
+  HugePage* previous;
+  uint32_t index;  // in its region
+  uint8_t region;
+  uint8_t bin;  // kNoBin while on no list
+  bool committed;
+
+  uint32_t free_backed() const { return backed & ~used; }
+};
+
+static_assert(sizeof(HugePage) == 32);
+
+// Lists of huge pages by the longest run of free slices. Searching from the tightest fit upwards
+// fills the fullest pages first, so that whole huge pages become free (Temeraire, OSDI '21).
+class HugePageBins {
+ public:
+  static constexpr uint8_t kNoBin = 0;
+  // Wholly free, with memory to reuse; and wholly free without.
+  static constexpr uint8_t kFreeBacked = kSlicesPerHugePage;
+  static constexpr uint8_t kFreeUnbacked = kSlicesPerHugePage + 1;
+  static constexpr uint8_t kBins = kSlicesPerHugePage + 2;
+
+  HugePage* first(uint8_t bin) const { return heads_[bin]; }
+  uint32_t wholly_free() const { return wholly_free_; }
+
+  // Puts the page where its masks say it belongs.
+  void update(HugePage& page) {
+    const uint8_t bin = bin_of(page);
+    if (bin == page.bin) return;
+    unlink(page);
+    link(page, bin);
+  }
+
+ private:
+  static uint8_t bin_of(const HugePage& page) {
+    if (page.used == 0) return page.backed != 0 ? kFreeBacked : kFreeUnbacked;
+    return static_cast<uint8_t>(longest_run(~page.used));
+  }
+
+  void link(HugePage& page, uint8_t bin) {
+    page.bin = bin;
+    if (bin == kNoBin) return;
+    if (bin >= kFreeBacked) ++wholly_free_;
+    page.previous = nullptr;
+    page.next = heads_[bin];
+    if (page.next != nullptr) page.next->previous = &page;
+    heads_[bin] = &page;
+  }
+
+  void unlink(HugePage& page) {
+    if (page.bin == kNoBin) return;
+    if (page.bin >= kFreeBacked) --wholly_free_;
+    if (page.previous != nullptr) {
+      page.previous->next = page.next;
+    } else {
+      heads_[page.bin] = page.next;
+    }
+    if (page.next != nullptr) page.next->previous = page.previous;
+  }
+
+  std::array<HugePage*, kBins> heads_{};
+  uint32_t wholly_free_ = 0;
+};
+
+}  // namespace hakmem

@@ -1,0 +1,368 @@
+// Owns: placement of spans on huge pages, commit, retention and purging.
+// Called by: see page_heap.h.
+// Never: a range handed to the kernel for purging that is not claimed (marked used) first, or
+// live memory would be zeroed.
+//
+//   allocate
+//     allocate_locked
+//       place_within_huge_page   below 2 MiB: the fullest huge page that has room
+//       place_on_huge_pages      2 MiB and more: a run of free huge pages, the tail donated
+//         find_run, grow         reuse, then fresh address space
+//     purge_down_to, once more   when memory is short
+//   free
+//     give_back
+//     enforce_retained_limit
+//       claim_for_purge, purge_claims, release_claim
+#include "heap/page_heap.h"
+
+#include <algorithm>
+
+#include "policy/knobs.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+// Calls `visit(page, mask)` for each huge page that [slice, slice + length) touches.
+template <class Visit>
+void for_each_huge_page(const Region& region, uint32_t slice, Slices length, Visit visit) {
+  uint32_t left = length.count;
+  while (left > 0) {
+    const uint32_t offset = slice % kSlicesPerHugePage;
+    const uint32_t here = std::min(left, kSlicesPerHugePage - offset);
+    visit(region.huge_pages[slice / kSlicesPerHugePage], low_mask(here) << offset);
+    slice += here;
+    left -= here;
+  }
+}
+
+uint32_t slices_in(uint32_t mask) { return static_cast<uint32_t>(std::popcount(mask)); }
+
+// The slice positions within a huge page that are multiples of `alignment`.
+uint32_t aligned_positions(Slices alignment) {
+  uint32_t mask = 1;
+  for (uint32_t step = alignment.count; step < kSlicesPerHugePage; step *= 2) mask |= mask << step;
+  return mask;
+}
+
+}  // namespace
+
+constinit PageHeap page_heap;
+
+Span* PageHeap::allocate(Slices length, Slices alignment) {
+  {
+    LockGuard guard(lock_);
+    if (Span* span = allocate_locked(length, alignment)) return span;
+  }
+  // Retained memory may be what stands in the way (commit charge, cgroup limits).
+  purge_down_to({0});
+  LockGuard guard(lock_);
+  Span* span = allocate_locked(length, alignment);
+  if (span == nullptr) count(counters.exhaustions);
+  return span;
+}
+
+Span* PageHeap::allocate_locked(Slices length, Slices alignment) {
+  const bool within =
+      length.count < kSlicesPerHugePage && alignment.count <= kSlicesPerHugePage;
+  return within ? place_within_huge_page(length, alignment)
+                : place_on_huge_pages(length, alignment);
+}
+
+Span* PageHeap::place_within_huge_page(Slices length, Slices alignment) {
+  const uint32_t allowed = aligned_positions(alignment);
+  HugePage* page;
+  while ((page = find_huge_page(length, allowed)) == nullptr) {
+    if (!add_huge_page()) return nullptr;
+  }
+  const uint32_t starts = starts_of_runs(~page->used, length.count) & allowed;
+  const uint32_t reusable = starts & starts_of_runs(page->free_backed(), length.count);
+  const auto position =
+      static_cast<uint32_t>(std::countr_zero(reusable != 0 ? reusable : starts));
+  return make_span(map_.region(page->region), page->index * kSlicesPerHugePage + position, length);
+}
+
+HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts) const {
+  for (uint32_t bin = length.count; bin < HugePageBins::kBins; ++bin) {
+    for (HugePage* page = bins_.first(static_cast<uint8_t>(bin)); page != nullptr;
+         page = page->next) {
+      if ((starts_of_runs(~page->used, length.count) & allowed_starts) != 0) return page;
+    }
+  }
+  return nullptr;
+}
+
+// One more huge page in the bins; from a new region, what its metadata left of one.
+bool PageHeap::add_huge_page() {
+  const uint32_t regions = map_.regions();
+  Region* region = region_with_room({1});
+  if (region == nullptr) return false;
+  return map_.regions() != regions || grow(*region, {1});
+}
+
+Region* PageHeap::region_with_room(HugePages room) {
+  for (uint32_t index = map_.regions(); index-- > 0;) {
+    Region& region = map_.region(index);
+    if (region.total - region.watermark >= room.count) return &region;
+  }
+  if (!map_.add_region(*backend_, room)) return nullptr;
+  Region& region = map_.region(map_.regions() - 1);
+  bins_.update(region.huge_pages[region.watermark - 1]);
+  return region.total - region.watermark >= room.count ? &region : nullptr;
+}
+
+bool PageHeap::grow(Region& region, HugePages more) {
+  const uint32_t first = region.watermark;
+  if (!map_.raise_watermark(*backend_, region, more)) return false;
+  for (uint32_t index = first; index < region.watermark; ++index) {
+    bins_.update(region.huge_pages[index]);
+  }
+  return true;
+}
+
+Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment) {
+  const HugePages whole{length.count / kSlicesPerHugePage};
+  const uint32_t tail = length.count % kSlicesPerHugePage;
+  const size_t step = std::max(alignment.bytes(), kHugePageSize);
+  const HugePages all = HugePages::covering(length);
+  uint32_t first = 0;
+  if (bins_.wholly_free() > 0) {
+    for (uint32_t index = 0; index < map_.regions(); ++index) {
+      Region& region = map_.region(index);
+      if (find_run(region, whole, tail, step, first)) {
+        return make_span(region, first * kSlicesPerHugePage, length);
+      }
+    }
+  }
+  const HugePages slack{static_cast<uint32_t>(step >> kHugePageShift) - 1};
+  Region* region = region_with_room({all.count + slack.count});
+  if (region == nullptr) return nullptr;
+  const uintptr_t fresh = region->base + HugePages{region->watermark}.bytes();
+  first = static_cast<uint32_t>((round_up(fresh, step) - region->base) >> kHugePageShift);
+  if (!grow(*region, {first + all.count - region->watermark})) return nullptr;
+  return make_span(*region, first * kSlicesPerHugePage, length);
+}
+
+bool PageHeap::find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
+                        uint32_t& first) {
+  const uint32_t needed = whole.count + (tail != 0 ? 1 : 0);
+  uint32_t start = 0;
+  uint32_t at = 0;
+  while (at < region.watermark) {
+    if (at == start) {  // the first page of a candidate
+      const uintptr_t address = region.base + HugePages{at}.bytes();
+      start = at + static_cast<uint32_t>((round_up(address, alignment) - address) >> kHugePageShift);
+      at = start;
+      if (at + needed > region.watermark) return false;
+    }
+    const uint32_t taken = region.huge_pages[at].used;
+    const bool is_tail = at - start == whole.count;
+    if ((is_tail ? taken & low_mask(tail) : taken) != 0) {
+      start = ++at;
+      continue;
+    }
+    if (++at - start == needed) {
+      first = start;
+      return true;
+    }
+  }
+  return false;
+}
+
+Span* PageHeap::make_span(Region& region, uint32_t slice, Slices length) {
+  if (!commit(region, slice, length)) return nullptr;
+  Span* span = region.span_at(slice);
+  span->slices = length.count;
+  span->zeroed = take(region, slice, length);
+  return span;
+}
+
+bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
+  const uint32_t first = slice / kSlicesPerHugePage;
+  const uint32_t last = (slice + length.count - 1) / kSlicesPerHugePage;
+  for (uint32_t index = first; index <= last; ++index) {
+    uint32_t end = index;
+    while (end <= last && !region.huge_pages[end].committed) ++end;
+    if (end == index) continue;
+    // In the huge page where the region's metadata ends, the data starts behind it.
+    const auto metadata = static_cast<uint32_t>(std::countr_one(region.huge_pages[index].used));
+    const uintptr_t start =
+        region.base + HugePages{index}.bytes() + (size_t{metadata} << kSliceShift);
+    const uintptr_t stop = region.base + HugePages{end}.bytes();
+    if (!backend_->commit(reinterpret_cast<void*>(start), stop - start)) return false;
+    for (uint32_t page = index; page < end; ++page) region.huge_pages[page].committed = true;
+    committed_.count += end - index;
+    count(counters.committed_bytes, stop - start);
+    index = end;
+  }
+  return true;
+}
+
+bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
+  bool zeroed = true;
+  for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
+    const uint32_t reused = page.backed & mask;
+    if (reused != 0) zeroed = false;
+    retained_.fetch_sub(slices_in(reused), std::memory_order_relaxed);
+    page.used |= mask;
+    page.backed |= mask;
+    bins_.update(page);
+  });
+  used_ = used_ + length;
+  return zeroed;
+}
+
+void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
+  for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
+    retained_.fetch_add(slices_in(page.backed & mask), std::memory_order_relaxed);
+    page.used &= ~mask;
+    bins_.update(page);
+  });
+  used_ = used_ - length;
+}
+
+void PageHeap::free(Span* span) {
+  {
+    LockGuard guard(lock_);
+    Region& region = map_.region_of(span);
+    span->kind.store(SpanKind::kFree, std::memory_order_relaxed);
+    span->owner.store(0, std::memory_order_relaxed);
+    give_back(region, PageMap::slice_in(region, span), {span->slices});
+  }
+  enforce_retained_limit();
+}
+
+bool PageHeap::is_free(const Region& region, uint32_t slice, Slices length) const {
+  if (slice + length.count > region.watermark * kSlicesPerHugePage) return false;
+  bool free = true;
+  for_each_huge_page(region, slice, length, [&](const HugePage& page, uint32_t mask) {
+    free = free && (page.used & mask) == 0;
+  });
+  return free;
+}
+
+bool PageHeap::extend(Span* span, Slices length) {
+  LockGuard guard(lock_);
+  Region& region = map_.region_of(span);
+  const uint32_t end = PageMap::slice_in(region, span) + span->slices;
+  const Slices more = length - Slices{span->slices};
+  const uint32_t last = end + more.count;
+  const uint32_t known = region.watermark * kSlicesPerHugePage;
+  if (end < known && !is_free(region, end, {std::min(last, known) - end})) return false;
+  if (last > known && !grow(region, HugePages::covering({last - known}))) return false;
+  if (!commit(region, end, more)) return false;
+  take(region, end, more);
+  span->slices = length.count;
+  return true;
+}
+
+void PageHeap::shrink(Span* span, Slices length) {
+  {
+    LockGuard guard(lock_);
+    Region& region = map_.region_of(span);
+    const uint32_t end = PageMap::slice_in(region, span) + length.count;
+    give_back(region, end, Slices{span->slices} - length);
+    span->slices = length.count;
+  }
+  enforce_retained_limit();
+}
+
+void PageHeap::enforce_retained_limit() {
+  const Slices limit = Slices{static_cast<uint32_t>(read_knob(knobs.retained_limit) >> kSliceShift)};
+  if (retained() <= limit) return;
+  purge_down_to({limit.count - limit.count / 8});
+}
+
+size_t PageHeap::purge_down_to(Slices target) {
+  constexpr size_t kLargestBatch = 64;
+  Claim claims[kLargestBatch];
+  const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
+  size_t bytes = 0;
+  while (true) {
+    size_t claimed;
+    {
+      LockGuard guard(lock_);
+      claimed = claim_for_purge(claims, batch, target);
+    }
+    if (claimed == 0) return bytes;
+    if (!purge_claims(claims, claimed, bytes)) return bytes;
+  }
+}
+
+// Whole huge pages first, then parts of those with the most room.
+size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) {
+  size_t claimed = 0;
+  for (uint8_t bin = HugePageBins::kFreeBacked; bin > 0; --bin) {
+    HugePage* next;
+    for (HugePage* page = bins_.first(bin); page != nullptr; page = next) {
+      next = page->next;
+      if (claimed == capacity || retained() <= target) return claimed;
+      const uint32_t slices = page->free_backed();
+      if (slices == 0) continue;
+      claims[claimed++] = {page, slices};
+      retained_.fetch_sub(slices_in(slices), std::memory_order_relaxed);
+      page->used |= slices;
+      bins_.update(*page);
+    }
+  }
+  return claimed;
+}
+
+bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
+  const bool charged = map_.limits().commit_is_charged;
+  bool accepted = true;
+  for (size_t index = 0; index < count_of_claims; ++index) {
+    const Claim& claim = claims[index];
+    const auto start = reinterpret_cast<uintptr_t>(address_of(*claim.page));
+    AddressRange ranges[kSlicesPerHugePage / 2];
+    size_t count_of_ranges = 0;
+    for (uint32_t left = claim.slices; left != 0;) {
+      const auto first = static_cast<uint32_t>(std::countr_zero(left));
+      const auto length = static_cast<uint32_t>(std::countr_one(left >> first));
+      ranges[count_of_ranges++] = {
+          reinterpret_cast<void*>(start + (size_t{first} << kSliceShift)), Slices{length}.bytes()};
+      left &= ~(low_mask(length) << first);
+    }
+    const bool whole = claim.slices == ~uint32_t{0};
+    const bool decommit = charged && whole && accepted;
+    bool purged = false;
+    if (decommit) {
+      purged = backend_->decommit(ranges[0].start, ranges[0].bytes);
+    } else if (accepted) {
+      purged = backend_->purge(ranges, count_of_ranges) == count_of_ranges;
+    }
+    accepted = purged;
+    LockGuard guard(lock_);
+    if (decommit && purged) {
+      claim.page->committed = false;
+      --committed_.count;
+      count(counters.decommitted_bytes, kHugePageSize);
+    }
+    release_claim(claim, purged);
+    if (purged) bytes += Slices{slices_in(claim.slices)}.bytes();
+  }
+  count(counters.purges);
+  return accepted;
+}
+
+void PageHeap::release_claim(const Claim& claim, bool purged) {
+  const Slices slices{slices_in(claim.slices)};
+  claim.page->used &= ~claim.slices;
+  if (purged) {
+    claim.page->backed &= ~claim.slices;
+    count(counters.purged_bytes, slices.bytes());
+  } else {
+    retained_.fetch_add(slices.count, std::memory_order_relaxed);
+  }
+  bins_.update(*claim.page);
+}
+
+PageHeapStatistics PageHeap::statistics() {
+  LockGuard guard(lock_);
+  return {.mapped_bytes = committed_.bytes(),
+          .used_bytes = used_.bytes(),
+          .retained_bytes = retained().bytes(),
+          .metadata_bytes = map_.metadata_bytes()};
+}
+
+}  // namespace hakmem

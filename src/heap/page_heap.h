@@ -1,0 +1,105 @@
+// Owns: every slice of every region: which are used, which hold memory, which go back.
+// Called by: slabs and extents (allocate, free), thread exit, trimming. One lock.
+// Never: called on a fast path; never a system call under the lock but commit.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "backend/backend.h"
+#include "base/lock.h"
+#include "base/units.h"
+#include "heap/huge_page.h"
+#include "heap/page_map.h"
+
+namespace hakmem {
+
+struct PageHeapStatistics {
+  size_t mapped_bytes;    // committed for data
+  size_t used_bytes;      // owned by slabs and extents
+  size_t retained_bytes;  // free, kept backed for reuse
+  size_t metadata_bytes;
+};
+
+// Huge-page-aware page heap. Thread-safe. The backend is a parameter so that tests drive it with
+// one that fails on purpose.
+class PageHeap {
+ public:
+  constexpr PageHeap() = default;
+  PageHeap(const PageHeap&) = delete;
+  PageHeap& operator=(const PageHeap&) = delete;
+
+  // Before the first allocation. `backend` stays alive.
+  void set_backend(const Backend& backend) { backend_ = &backend; }
+  const Backend& backend() const { return *backend_; }
+
+  // A span of `length` slices, its first descriptor returned with `slices` and `zeroed` set and
+  // kind still kFree; nullptr when memory or address space is exhausted. `alignment` is a power of
+  // two. Spans below a huge page lie inside one; longer ones start on one.
+  Span* allocate(Slices length, Slices alignment = {1});
+
+  // The span's memory stays backed for reuse up to the retained limit.
+  void free(Span* span);
+
+  // Grows a span in place; false when the slices behind it are taken or cannot be committed.
+  bool extend(Span* span, Slices length);
+  // Gives the slices behind the first `length` back.
+  void shrink(Span* span, Slices length);
+
+  // Purges until at most `target` stays retained; returns the bytes given back.
+  size_t purge_down_to(Slices target);
+  // Purges if more than the limit in the knobs is retained.
+  void enforce_retained_limit();
+
+  PageHeapStatistics statistics();
+
+  PageMap& map() { return map_; }
+  const PageMap& map() const { return map_; }
+  Lock& lock() { return lock_; }
+
+ private:
+  struct Claim {
+    HugePage* page;
+    uint32_t slices;
+  };
+
+  Span* allocate_locked(Slices length, Slices alignment);
+  Span* place_within_huge_page(Slices length, Slices alignment);
+  Span* place_on_huge_pages(Slices length, Slices alignment);
+  // Finds a free run of huge pages, of which the last needs only its first `tail` slices free.
+  bool find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
+                uint32_t& first);
+  bool grow(Region& region, HugePages more);
+  Slices retained() const { return {retained_.load(std::memory_order_relaxed)}; }
+  Region* region_with_room(HugePages room);
+  HugePage* find_huge_page(Slices length, uint32_t allowed_starts) const;
+  bool add_huge_page();
+  bool is_free(const Region& region, uint32_t slice, Slices length) const;
+  bool commit(Region& region, uint32_t slice, Slices length);
+  // Marks slices used; true when all of them still read as zeros.
+  bool take(Region& region, uint32_t slice, Slices length);
+  void give_back(Region& region, uint32_t slice, Slices length);
+  Span* make_span(Region& region, uint32_t slice, Slices length);
+  size_t claim_for_purge(Claim* claims, size_t capacity, Slices target);
+  bool purge_claims(const Claim* claims, size_t count, size_t& bytes);
+  void release_claim(const Claim& claim, bool purged);
+  void* address_of(const HugePage& page) const {
+    return reinterpret_cast<void*>(map_.region(page.region).base +
+                                   (size_t{page.index} << kHugePageShift));
+  }
+
+  // First, for the fast path: a fixed address plus nothing.
+  PageMap map_;
+  Lock lock_{LockRank::kPageHeap};
+  const Backend* backend_ = nullptr;
+  HugePageBins bins_;
+  // Read without the lock to see whether there is anything to purge.
+  std::atomic<uint32_t> retained_{0};
+  Slices used_;
+  HugePages committed_;
+};
+
+extern constinit HAKMEM_HIDDEN PageHeap page_heap;
+
+}  // namespace hakmem

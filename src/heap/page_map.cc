@@ -1,0 +1,143 @@
+// Owns: reserving regions and committing their metadata.
+// Called by: the page heap, under its lock; lookups by everybody.
+// Never: a data page committed here (the page heap does that).
+#include "heap/page_map.h"
+
+#include <algorithm>
+
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+// Multiples of every page size we run on (4, 16 and 64 KiB).
+constexpr size_t kMetadataStep = kSliceSize;
+constexpr size_t kSpanBytesPerHugePage = kSlicesPerHugePage * sizeof(Span);
+constexpr size_t kSmallestRegion = size_t{8} << 20;
+constexpr size_t kLargestRegion = size_t{1} << 40;
+
+size_t span_array_bytes(size_t huge_pages) {
+  return round_up(huge_pages * kSpanBytesPerHugePage, kMetadataStep);
+}
+
+size_t metadata_size(size_t huge_pages) {
+  return span_array_bytes(huge_pages) + round_up(huge_pages * sizeof(HugePage), kMetadataStep);
+}
+
+// Four times the memory of the machine, so that one region lasts for nearly every process; at
+// most a quarter of RLIMIT_AS.
+size_t preferred_region_size(const MemoryLimits& limits) {
+  const size_t wanted = std::min(std::bit_ceil(limits.physical_bytes) * 4, kLargestRegion);
+  return std::max(round_down(std::min(wanted, limits.address_space_bytes / 4), kHugePageSize),
+                  kSmallestRegion);
+}
+
+bool commit_up_to(const Backend& backend, uintptr_t start, uint32_t& ready, size_t needed) {
+  const size_t target = round_up(needed, kMetadataStep);
+  if (target <= ready) return true;
+  if (!backend.commit(reinterpret_cast<void*>(start + ready), target - ready)) return false;
+  backend.exclude_from_dump(reinterpret_cast<void*>(start + ready), target - ready);
+  ready = static_cast<uint32_t>(target);
+  return true;
+}
+
+}  // namespace
+
+Span* PageMap::find(const void* address) const {
+  const uint32_t count = regions();
+  for (uint32_t index = 0; index < count; ++index) {
+    const Region& region = regions_[index];
+    const uintptr_t offset = reinterpret_cast<uintptr_t>(address) - region.base;
+    if (offset < region.limit_offset.load(std::memory_order_relaxed)) {
+      return region.span_at(static_cast<uint32_t>(offset >> kSliceShift));
+    }
+  }
+  return nullptr;
+}
+
+// Descriptors lie inside their own region, so the region that holds the descriptor is the one.
+void* PageMap::start_of(const Span* span) const {
+  const Region& region = const_cast<PageMap*>(this)->region_of(span);
+  return reinterpret_cast<void*>(region.base + (size_t{slice_in(region, span)} << kSliceShift));
+}
+
+Region& PageMap::region_of(const Span* span) {
+  const uint32_t count = regions();
+  uint32_t index = 0;
+  while (index + 1 < count && reinterpret_cast<uintptr_t>(span) - regions_[index].base >=
+                                  HugePages{regions_[index].total}.bytes()) {
+    ++index;
+  }
+  return regions_[index];
+}
+
+bool PageMap::add_region(const Backend& backend, HugePages room) {
+  const uint32_t index = count_.load(std::memory_order_relaxed);
+  if (index == kMaximumRegions) return false;
+  const size_t needed_pages = room.count + size_t{1};
+  // The metadata of a region takes part in what it needs metadata for.
+  const size_t smallest = round_up(
+      std::max(kSmallestRegion, needed_pages * kHugePageSize + metadata_size(needed_pages) * 2),
+      kHugePageSize);
+  limits_ = backend.limits();
+  size_t bytes = std::max(preferred_region_size(limits_), smallest);
+  void* base = backend.reserve(bytes, kHugePageSize);
+  while (base == nullptr && bytes > smallest) {
+    bytes = std::max(round_down(bytes / 2, kHugePageSize), smallest);
+    base = backend.reserve(bytes, kHugePageSize);
+  }
+  if (base == nullptr) return false;
+
+  Region& region = regions_[index];
+  region.base = reinterpret_cast<uintptr_t>(base);
+  region.total = static_cast<uint32_t>(bytes >> kHugePageShift);
+  region.huge_pages = reinterpret_cast<HugePage*>(region.base + span_array_bytes(region.total));
+  // The metadata's own slices count as used for ever; what is left of its last huge page is room.
+  const size_t metadata_slices = metadata_size(region.total) >> kSliceShift;
+  const auto metadata_pages = static_cast<uint32_t>(metadata_slices / kSlicesPerHugePage);
+  if (!raise_watermark(backend, region, HugePages{metadata_pages + 1})) {
+    backend.release(base, bytes);
+    region.watermark = region.spans_ready = region.pages_ready = 0;
+    return false;
+  }
+  for (uint32_t page = 0; page < metadata_pages; ++page) region.huge_pages[page].used = ~uint32_t{0};
+  region.huge_pages[metadata_pages].used = low_mask(metadata_slices % kSlicesPerHugePage);
+  if (index == 0) {
+    base_ = region.base;
+    descriptors_ = region.base;
+    limit_.store(region.limit_offset >> kBlockShift, std::memory_order_release);
+  }
+  count_.store(index + 1, std::memory_order_release);
+  count(counters.regions_reserved);
+  return true;
+}
+
+bool PageMap::raise_watermark(const Backend& backend, Region& region, HugePages more) {
+  if (more.count > region.total - region.watermark) return false;
+  const uint32_t target = region.watermark + more.count;
+  const auto pages_start = reinterpret_cast<uintptr_t>(region.huge_pages);
+  if (!commit_up_to(backend, region.base, region.spans_ready, target * kSpanBytesPerHugePage) ||
+      !commit_up_to(backend, pages_start, region.pages_ready, target * sizeof(HugePage))) {
+    return false;
+  }
+  for (uint32_t index = region.watermark; index < target; ++index) {
+    region.huge_pages[index].index = index;
+    region.huge_pages[index].region = static_cast<uint8_t>(&region - regions_.data());
+  }
+  region.watermark = target;
+  region.limit_offset.store(HugePages{target}.bytes(), std::memory_order_release);
+  if (&region == regions_.data() && count_.load(std::memory_order_relaxed) > 0) {
+    limit_.store(region.limit_offset >> kBlockShift, std::memory_order_release);
+  }
+  return true;
+}
+
+size_t PageMap::metadata_bytes() const {
+  size_t bytes = 0;
+  for (uint32_t index = 0; index < regions(); ++index) {
+    bytes += regions_[index].spans_ready + regions_[index].pages_ready;
+  }
+  return bytes;
+}
+
+}  // namespace hakmem

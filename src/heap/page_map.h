@@ -1,0 +1,90 @@
+// Owns: the regions of address space and the way from an address to its slice's descriptor.
+// Called by: the fast path of free (find_in_first_region), everything else in the heap.
+// Never: a descriptor for an address that is not ours; never shrinks.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "backend/backend.h"
+#include "base/bits.h"
+#include "base/units.h"
+#include "heap/huge_page.h"
+#include "heap/span.h"
+
+namespace hakmem {
+
+// A reservation, 2 MiB aligned. It starts with its own metadata: the descriptors of all its slices,
+// then its huge pages; both are committed as the watermark rises.
+struct Region {
+  uintptr_t base;
+  HugePage* huge_pages;
+  uint32_t total;         // huge pages, metadata included
+  uint32_t watermark;     // huge pages below it are known to the page heap
+  uint32_t spans_ready;   // bytes of descriptors committed
+  uint32_t pages_ready;   // bytes of huge pages' state committed
+  std::atomic<uintptr_t> limit_offset;  // bytes below it have readable descriptors
+
+  Span* span_at(uint32_t slice) const {
+    return reinterpret_cast<Span*>(base + (size_t{slice} << kSpanShift));
+  }
+};
+
+class PageMap {
+ public:
+  static constexpr uint32_t kMaximumRegions = 64;
+
+  // The fast path of free: whether `address` is a multiple of 16 in the first region, and if so the
+  // descriptor of its slice. Rotating the offset brings the low four bits to the top, where the
+  // bounds check rejects them, as it rejects nullptr.
+  bool find_block_in_first_region(const void* address, Span*& span) const {
+    const uintptr_t offset = std::rotr(reinterpret_cast<uintptr_t>(address) - base_, kBlockShift);
+    if (HAKMEM_UNLIKELY(offset >= folded_load(limit_))) return false;
+    span = reinterpret_cast<Span*>(descriptors_ + ((offset >> (kSliceShift - kSpanShift - kBlockShift)) &
+                                            ~((uintptr_t{1} << kSpanShift) - 1)));
+    return true;
+  }
+
+  // The descriptor of the slice that `address` lies in, nullptr for addresses outside all regions.
+  Span* find(const void* address) const;
+
+  // The address of the slice that `span` describes.
+  void* start_of(const Span* span) const;
+  Region& region_of(const Span* span);
+  uint32_t slice_of(const Span* span) { return slice_in(region_of(span), span); }
+  static uint32_t slice_in(const Region& region, const Span* span) {
+    return static_cast<uint32_t>((reinterpret_cast<uintptr_t>(span) - region.base) >> kSpanShift);
+  }
+
+  uint32_t regions() const { return count_.load(std::memory_order_acquire); }
+  Region& region(uint32_t index) { return regions_[index]; }
+  const Region& region(uint32_t index) const { return regions_[index]; }
+
+  // Under the page heap's lock. Reserves a region with room for at least `room`; false without
+  // address space.
+  bool add_region(const Backend& backend, HugePages room);
+  // Under the page heap's lock. Commits the metadata of `more` huge pages above the watermark and
+  // raises it; the caller adds them to its bins.
+  bool raise_watermark(const Backend& backend, Region& region, HugePages more);
+
+  size_t metadata_bytes() const;
+  // As read when the latest region was reserved.
+  const MemoryLimits& limits() const { return limits_; }
+
+ private:
+  static constexpr int kBlockShift = 4;
+
+  // What free reads of the first region: its base, where its descriptors start (the same address,
+  // in a word of its own so that both uses fold into an instruction), its limit in 16 bytes.
+  uintptr_t base_ = 0;
+  uintptr_t descriptors_ = 0;
+  std::atomic<uintptr_t> limit_{0};
+  std::atomic<uint32_t> count_{0};
+  std::array<Region, kMaximumRegions> regions_{};
+  MemoryLimits limits_{};
+};
+
+}  // namespace hakmem

@@ -1,0 +1,59 @@
+// Owns: the size classes of slab blocks: 16 to 65,536 bytes, at most 12.5 % apart above 128.
+// Called by: thread heaps and slabs; the fast path through kDirectLimit only.
+// Never: run-time state.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/bits.h"
+#include "base/units.h"
+
+namespace hakmem {
+
+using SizeClass = uint32_t;
+
+inline constexpr size_t kMinimumBlock = 16;
+// Up to here a table indexed by (size + 15) / 16 leads straight to the slab.
+inline constexpr size_t kDirectLimit = 1024;
+inline constexpr size_t kDirectEntries = kDirectLimit / kMinimumBlock + 1;
+// Blocks up to here live in slabs of one slice, above it in slabs of kMediumSlabSlices.
+inline constexpr size_t kSmallLimit = 8 * 1024;
+inline constexpr Slices kMediumSlabSlices{8};
+// Larger allocations are extents.
+inline constexpr size_t kSlabLimit = kSliceSize;
+
+// 16, 32 .. 128, then eight classes in each doubling.
+inline constexpr SizeClass kClassesBelow128 = 8;
+inline constexpr SizeClass kSizeClasses = kClassesBelow128 + 9 * 8;
+
+// `size` is 1 to kSlabLimit.
+constexpr SizeClass size_class_of(size_t size) {
+  if (size <= 128) return static_cast<SizeClass>((size + 15) / 16 - 1);
+  const uint32_t doubling = floor_log2(size - 1);  // size in (2^doubling, 2^(doubling+1)]
+  const auto eighth = static_cast<SizeClass>((size - 1) >> (doubling - 3)) & 7;
+  return kClassesBelow128 + (doubling - 7) * 8 + eighth;
+}
+
+constexpr size_t size_of_class(SizeClass size_class) {
+  if (size_class < kClassesBelow128) return (size_class + 1) * size_t{16};
+  const SizeClass above = size_class - kClassesBelow128;
+  return (size_t{8} + above % 8 + 1) << (above / 8 + 4);
+}
+
+static_assert(size_of_class(kSizeClasses - 1) == kSlabLimit);
+static_assert(size_class_of(kSlabLimit) == kSizeClasses - 1);
+static_assert(size_of_class(size_class_of(129)) == 144 && size_class_of(144) == size_class_of(129));
+
+constexpr Slices slab_slices(size_t block_size) {
+  return block_size <= kSmallLimit ? Slices{1} : kMediumSlabSlices;
+}
+
+// What every block of a class is aligned to, wherever it lies in its slab.
+constexpr size_t natural_alignment(size_t block_size) {
+  const size_t lowest_bit = block_size & (~block_size + 1);
+  return lowest_bit < kSliceSize ? lowest_bit : kSliceSize;
+}
+
+}  // namespace hakmem

@@ -1,0 +1,91 @@
+// Owns: the slow half of slabs.
+// Called by: thread_heap.cc, free_path.cc.
+// Never: memory beyond `capacity` blocks touched.
+#include "heap/slab.h"
+
+#include <algorithm>
+
+namespace hakmem {
+namespace {
+
+constexpr size_t kCarveBytes = 4096;
+constexpr uint32_t kCacheLine = 64;
+constexpr uint32_t kColours = 16;
+
+bool walk_finds(const Span& slab, const Block* head, const Block* wanted, uintptr_t start) {
+  const size_t bytes = Slices{slab.slices}.bytes();
+  for (uint32_t step = 0; step <= slab.capacity; ++step) {
+    if (head == wanted) return true;
+    const uintptr_t offset = reinterpret_cast<uintptr_t>(head) - start;
+    if (offset >= bytes || offset % kMinimumBlock != 0) return false;
+    const Block* next = __atomic_load_n(&head->next, __ATOMIC_ACQUIRE);
+    if (__atomic_load_n(&head->marker, __ATOMIC_ACQUIRE) != &slab) return false;
+    head = next;
+  }
+  return false;
+}
+
+}  // namespace
+
+constinit Block kEndOfList = {nullptr, nullptr};
+
+void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
+  const size_t block_size = size_of_class(size_class);
+  const auto alignment = static_cast<uint32_t>(natural_alignment(block_size));
+  slab.free = &kEndOfList;
+  slab.outstanding = 0;
+  slab.block_size = static_cast<uint32_t>(block_size);
+  slab.first_block = (colour % kColours * kCacheLine) & ~(alignment - 1);
+  slab.carved = 0;
+  slab.capacity = static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);
+  slab.state = SlabState::kCurrent;
+  slab.size_class = static_cast<uint8_t>(size_class);
+  slab.remote.store(0, std::memory_order_relaxed);
+  for (uint32_t distance = 1; distance < slab.slices; ++distance) {
+    Span& interior = (&slab)[distance];
+    interior.slices = distance;
+    interior.kind.store(SpanKind::kSlabInterior, std::memory_order_relaxed);
+  }
+  slab.kind.store(SpanKind::kSlab, std::memory_order_relaxed);
+}
+
+bool carve(Span& slab, void* start) {
+  if (slab.carved == slab.capacity) return false;
+  const uint32_t wanted = std::max(static_cast<uint32_t>(kCarveBytes / slab.block_size), 1u);
+  const uint32_t blocks = std::min(wanted, slab.capacity - slab.carved);
+  char* at = static_cast<char*>(start) + slab.first_block + size_t{slab.carved} * slab.block_size;
+  Block* tail = slab.free;
+  Block* first = reinterpret_cast<Block*>(at);
+  for (uint32_t index = 0; index < blocks; ++index, at += slab.block_size) {
+    auto* block = reinterpret_cast<Block*>(at);
+    block->next = index + 1 < blocks ? reinterpret_cast<Block*>(at + slab.block_size) : tail;
+    block->marker = &slab;
+  }
+  slab.free = first;
+  slab.carved += blocks;
+  return true;
+}
+
+void reset_empty_slab(Span& slab) {
+  slab.free = &kEndOfList;
+  slab.carved = 0;
+  slab.outstanding = 0;
+  slab.zeroed = false;
+}
+
+bool is_on_free_list(const Span& slab, const Block* block, const void* start) {
+  const auto address = reinterpret_cast<uintptr_t>(start);
+  const auto* local = __atomic_load_n(&slab.free, __ATOMIC_ACQUIRE);
+  const auto* remote =
+      reinterpret_cast<const Block*>(slab.remote.load(std::memory_order_acquire) & ~uintptr_t{1});
+  return walk_finds(slab, local, block, address) || walk_finds(slab, remote, block, address);
+}
+
+Block* take_remote_blocks(Span& slab) {
+  uintptr_t seen = slab.remote.load(std::memory_order_relaxed);
+  if (seen <= 1) return nullptr;
+  seen = slab.remote.fetch_and(1, std::memory_order_acquire);
+  return reinterpret_cast<Block*>(seen & ~uintptr_t{1});
+}
+
+}  // namespace hakmem

@@ -1,0 +1,35 @@
+// Owns: a doubly linked list of slabs, linked through their descriptors.
+// Called by: thread heaps.
+// Never: a slab on two queues at once.
+#pragma once
+
+#include "heap/span.h"
+
+namespace hakmem {
+
+struct SlabQueue {
+  Span* head = nullptr;
+  Span* tail = nullptr;
+
+  bool empty() const { return head == nullptr; }
+
+  void push_back(Span& slab) {
+    slab.next = nullptr;
+    slab.previous = tail;
+    (tail != nullptr ? tail->next : head) = &slab;
+    tail = &slab;
+  }
+
+  void remove(Span& slab) {
+    (slab.previous != nullptr ? slab.previous->next : head) = slab.next;
+    (slab.next != nullptr ? slab.next->previous : tail) = slab.previous;
+  }
+
+  Span* pop_front() {
+    Span* slab = head;
+    if (slab != nullptr) remove(*slab);
+    return slab;
+  }
+};
+
+}  // namespace hakmem

@@ -1,0 +1,70 @@
+// Owns: the descriptor of a slice (the page map's element) and the header of a free block.
+// Called by: the whole heap.
+// Never: inside user memory, except Block in blocks that are free.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/units.h"
+
+namespace hakmem {
+
+struct Span;
+struct ThreadHeap;
+
+// A free block of a slab. `marker` points to the block's slab for as long as the block is free and
+// is cleared when it is handed out: that is how a double free shows, and a write into a free block.
+struct Block {
+  Block* next;
+  Span* marker;
+};
+
+enum class SpanKind : uint8_t {
+  kFree = 0,      // nothing starts here: free, never used, or behind the start of an extent
+  kSlab,          // the first slice of a slab
+  kSlabInterior,  // a later slice of a slab of several
+  kExtent,        // the first slice of a live extent
+  kCachedExtent,  // the first slice of a freed extent in a thread's cache
+};
+
+enum class SlabState : uint8_t {
+  kCurrent,    // its heap allocates from it; `outstanding` is not kept
+  kAvailable,  // has free blocks, waits in its class's queue
+  kFull,       // every carved block is out
+};
+
+// One per slice, 128 bytes, zero when never used. The page map is the array of them: the
+// descriptor of an address is one subtraction and one shift away, with no load in between.
+// First line: written by the owner alone. Second line: written by other threads.
+struct alignas(128) Span {
+  // The thread pointer of the owner; with the lowest bit set while the slab is full, so that the
+  // first free leaves the fast path; 0 when no live thread owns it.
+  std::atomic<uintptr_t> owner;
+  Block* free;           // LIFO, ends at kEndOfList
+  uint32_t outstanding;  // blocks not in `free`; exact unless kCurrent
+  uint32_t block_size;   // bytes
+  Span* next;
+  Span* previous;
+  uint32_t carved;       // blocks ever put on `free` or handed out
+  uint32_t capacity;     // blocks that fit
+  uint32_t first_block;  // offset of block 0 from the slab's start: the colour
+  uint32_t slices;       // of the span; for kSlabInterior: slices back to the first
+  std::atomic<SpanKind> kind;
+  SlabState state;
+  uint8_t size_class;
+  bool zeroed;  // extent or uncarved slab memory that still reads as zeros
+
+  // Blocks freed by other threads: a LIFO of Blocks, and in bit 0 whether the span is on its
+  // heap's list of pending spans.
+  alignas(64) std::atomic<uintptr_t> remote;
+  Span* next_pending;
+  ThreadHeap* heap;
+  uintptr_t owner_when_full() const { return owner.load(std::memory_order_relaxed) | 1; }
+};
+
+static_assert(sizeof(Span) == 128);
+inline constexpr uint32_t kSpanShift = 7;
+
+}  // namespace hakmem

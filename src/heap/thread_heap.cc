@@ -1,0 +1,270 @@
+// Owns: the owner's slow paths: finding a slab to allocate from, settling a freed block.
+// Called by: malloc and free when the fast path misses; heap_registry.cc at a change of owner.
+// Never: a lock held (the page heap takes its own).
+//
+//   allocate_slow
+//     collect_pending        what others freed, slab by slab
+//     current slab           its remote list, then carving
+//     park_full, next_slab   an available slab, else a new one from the page heap
+//   push_and_settle          full -> available -> empty
+//     slab_emptied           kept, one per class, or released
+#include "heap/thread_heap.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/thread_id.h"
+#include "heap/page_heap.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+constexpr uint32_t kNotCounted = 1u << 31;
+
+template <class Value, size_t... Index>
+constexpr std::array<Value, sizeof...(Index)> filled(Value value, std::index_sequence<Index...>) {
+  return {((void)Index, value)...};
+}
+
+template <size_t Count>
+constexpr std::array<Span*, Count> no_slabs() {
+  return filled(&kNoSlab, std::make_index_sequence<Count>());
+}
+
+// Pops from a list that has blocks; nullptr from an empty one.
+void* pop(Span& slab) {
+  Block* block = slab.free;
+  if (block == &kEndOfList) return nullptr;
+  if (block->marker != &slab) {
+    fatal("malloc", "free list damaged (write into a freed block?) near",
+          reinterpret_cast<uintptr_t>(block));
+  }
+  slab.free = block->next;
+  block->marker = nullptr;
+  return block;
+}
+
+uint32_t length_of_list(const Span& slab) {
+  uint32_t length = 0;
+  for (const Block* block = slab.free; block != &kEndOfList; block = block->next) {
+    if (++length > slab.capacity) {
+      fatal("malloc", "free list damaged (write into a freed block?) near",
+            reinterpret_cast<uintptr_t>(block));
+    }
+  }
+  return length;
+}
+
+}  // namespace
+
+constinit Span kNoSlab = {.owner = {},
+                          .free = &kEndOfList,
+                          .outstanding = 0,
+                          .block_size = 1,
+                          .next = nullptr,
+                          .previous = nullptr,
+                          .carved = 0,
+                          .capacity = 0,
+                          .first_block = 0,
+                          .slices = 0,
+                          .kind = SpanKind::kFree,
+                          .state = SlabState::kFull,
+                          .size_class = 0,
+                          .zeroed = false,
+                          .remote = {},
+                          .next_pending = nullptr,
+                          .heap = nullptr};
+
+constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
+                                .current = no_slabs<kSizeClasses>(),
+                                .available = {},
+                                .full = {},
+                                .extents = {},
+                                .next_colour = 0,
+                                .busy = false,
+                                .thread = 0,
+                                .next_registered = nullptr,
+                                .pending = nullptr,
+                                .state = HeapState::kOwned,
+                                .forked = false};
+
+__thread uintptr_t thread_heap_distance __attribute__((tls_model("initial-exec"))) = 0;
+
+void* ThreadHeap::allocate_slow(SizeClass size_class) {
+  BusyScope busy_scope(*this);
+  collect_pending();
+  Span* slab = current[size_class];
+  while (true) {
+    if (slab != &kNoSlab) {
+      if (void* block = pop(*slab)) return block;
+      if (Block* blocks = take_remote_blocks(*slab)) {
+        slab->free = blocks;
+        continue;
+      }
+      if (carve(*slab, page_heap.map().start_of(slab))) continue;
+      park_full(*slab);
+    }
+    slab = next_slab(size_class);
+    set_current(size_class, slab != nullptr ? slab : &kNoSlab);
+    if (slab == nullptr) return nullptr;
+  }
+}
+
+Span* ThreadHeap::next_slab(SizeClass size_class) {
+  Span* slab = available[size_class].pop_front();
+  if (slab == nullptr) {
+    slab = page_heap.allocate(slab_slices(size_of_class(size_class)));
+    if (slab == nullptr) return nullptr;
+    initialize_slab(*slab, size_class, next_colour++);
+    slab->heap = this;
+    slab->owner.store(thread.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    count(counters.slabs_created);
+  }
+  slab->state = SlabState::kCurrent;
+  slab->outstanding = kNotCounted;
+  return slab;
+}
+
+void ThreadHeap::set_current(SizeClass size_class, Span* slab) {
+  current[size_class] = slab;
+  const size_t size = size_of_class(size_class);
+  if (size > kDirectLimit) return;
+  const size_t smaller = size_class == 0 ? 0 : size_of_class(size_class - 1);
+  const size_t first = size_class == 0 ? 0 : smaller / kMinimumBlock + 1;
+  for (size_t entry = first; entry <= size / kMinimumBlock; ++entry) direct[entry] = slab;
+}
+
+void ThreadHeap::park_full(Span& slab) {
+  slab.state = SlabState::kFull;
+  slab.outstanding = slab.carved;
+  slab.owner.store(slab.owner_when_full(), std::memory_order_relaxed);
+  full.push_back(slab);
+}
+
+void ThreadHeap::make_available(Span& slab) {
+  full.remove(slab);
+  slab.state = SlabState::kAvailable;
+  slab.owner.store(slab.owner.load(std::memory_order_relaxed) & ~uintptr_t{1},
+                   std::memory_order_relaxed);
+  available[slab.size_class].push_back(slab);
+}
+
+void ThreadHeap::push_and_settle(Span& slab, Block* block) {
+  BusyScope busy_scope(*this);
+  block->next = slab.free;
+  block->marker = &slab;
+  slab.free = block;
+  if (slab.state == SlabState::kFull) make_available(slab);
+  if (--slab.outstanding == 0) slab_emptied(slab);
+}
+
+void ThreadHeap::slab_emptied(Span& slab) {
+  BusyScope busy_scope(*this);
+  if (slab.state == SlabState::kCurrent) {
+    slab.outstanding = kNotCounted;
+    return;
+  }
+  SlabQueue& queue = available[slab.size_class];
+  queue.remove(slab);
+  // On the list of pending slabs: it is released when it comes off that list.
+  const bool linked_elsewhere = slab.remote.load(std::memory_order_acquire) != 0;
+  const bool keep = queue.empty() && slab.slices == 1;
+  if (linked_elsewhere || keep) {
+    reset_empty_slab(slab);
+    queue.push_back(slab);
+    return;
+  }
+  release(slab);
+}
+
+void ThreadHeap::release(Span& slab) {
+  for (uint32_t distance = 1; distance < slab.slices; ++distance) {
+    (&slab)[distance].kind.store(SpanKind::kFree, std::memory_order_relaxed);
+  }
+  count(counters.slabs_released);
+  page_heap.free(&slab);
+}
+
+void ThreadHeap::collect_pending() {
+  if (pending.load(std::memory_order_relaxed) == nullptr) return;
+  Span* slab = pending.exchange(nullptr, std::memory_order_acquire);
+  while (slab != nullptr) {
+    Span* next = slab->next_pending;
+    collect(*slab);
+    slab = next;
+  }
+}
+
+void ThreadHeap::collect(Span& slab) {
+  const uintptr_t taken = slab.remote.exchange(0, std::memory_order_acq_rel) & ~uintptr_t{1};
+  count(counters.remote_collections);
+  auto* first = reinterpret_cast<Block*>(taken);
+  uint32_t blocks = 0;
+  if (first != nullptr) {
+    Block* last = first;
+    for (blocks = 1; last->next != &kEndOfList; ++blocks) last = last->next;
+    last->next = slab.free;
+    slab.free = first;
+  }
+  if (slab.state == SlabState::kCurrent) return;
+  if (slab.state == SlabState::kFull && blocks > 0) make_available(slab);
+  slab.outstanding -= blocks;
+  if (slab.outstanding == 0) slab_emptied(slab);
+}
+
+template <class Visit>
+void ThreadHeap::for_each_slab(Visit visit) {
+  for (SlabQueue& queue : available) {
+    for (Span *slab = queue.head, *next; slab != nullptr; slab = next) {
+      next = slab->next;
+      visit(*slab);
+    }
+  }
+  for (Span *slab = full.head, *next; slab != nullptr; slab = next) {
+    next = slab->next;
+    visit(*slab);
+  }
+}
+
+void ThreadHeap::disown_slabs() {
+  BusyScope busy_scope(*this);
+  collect_pending();
+  for (SizeClass size_class = 0; size_class < kSizeClasses; ++size_class) {
+    Span* slab = current[size_class];
+    if (slab == &kNoSlab) continue;
+    set_current(size_class, &kNoSlab);
+    slab->outstanding = slab->carved - length_of_list(*slab);
+    slab->state = SlabState::kAvailable;
+    available[size_class].push_back(*slab);
+  }
+  for_each_slab([this](Span& slab) {
+    if (slab.outstanding == 0 && slab.remote.load(std::memory_order_acquire) == 0) {
+      available[slab.size_class].remove(slab);
+      release(slab);
+    } else {
+      slab.owner.store(0, std::memory_order_release);
+    }
+  });
+  thread.store(0, std::memory_order_relaxed);
+}
+
+void ThreadHeap::own_slabs(uintptr_t new_thread) {
+  BusyScope busy_scope(*this);
+  thread.store(new_thread, std::memory_order_relaxed);
+  for_each_slab([&](Span& slab) {
+    if (forked && slab.free != &kEndOfList) slab.free->marker = &slab;
+    const uintptr_t full_bit = slab.state == SlabState::kFull ? 1 : 0;
+    slab.owner.store(new_thread | full_bit, std::memory_order_relaxed);
+  });
+  if (forked) {
+    for (Span* slab : current) {
+      if (slab == &kNoSlab) continue;
+      if (slab->free != &kEndOfList) slab->free->marker = slab;
+      slab->owner.store(new_thread, std::memory_order_relaxed);
+    }
+  }
+  forked = false;
+}
+
+}  // namespace hakmem

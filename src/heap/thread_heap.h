@@ -1,0 +1,115 @@
+// Owns: one thread's slabs by size class, and which of them malloc pops from.
+// Called by: the fast path (current slabs), the slow halves of malloc and free, thread exit.
+// Never: used by two threads at once; other threads reach it through `pending` and `state` only.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "heap/extent_cache.h"
+#include "heap/size_class.h"
+#include "heap/slab.h"
+#include "heap/slab_queue.h"
+#include "heap/span.h"
+
+namespace hakmem {
+
+enum class HeapState : uint32_t {
+  kOwned,      // by a live thread
+  kAbandoned,  // its thread is gone; waits for adoption, its slabs have no owner
+  kClaimed,    // abandoned, and some thread is collecting its remote frees
+  kFrozen,     // in a forked child: its thread was changing it when the process forked
+};
+
+struct alignas(64) ThreadHeap {
+  // By (size + 15) / 16: the current slab of the class, never null.
+  std::array<Span*, kDirectEntries> direct;
+  std::array<Span*, kSizeClasses> current;
+  std::array<SlabQueue, kSizeClasses> available;
+  SlabQueue full;
+  ExtentCache extents;
+  uint32_t next_colour;
+  // Set while queues and counts change. A fork in another thread meanwhile finds them torn.
+  std::atomic<bool> busy;
+  std::atomic<uintptr_t> thread;  // the owner's thread pointer
+  ThreadHeap* next_registered;  // all heaps, for statistics and fork
+
+  // Slabs with uncollected remote frees, linked by next_pending.
+  alignas(64) std::atomic<Span*> pending;
+  std::atomic<HeapState> state;
+  // Owner may have been caught by a fork between the two stores of a free; see repair_after_fork.
+  bool forked;
+
+  // The slow half of malloc: a block of the class when the current slab has none; nullptr when
+  // memory is exhausted.
+  void* allocate_slow(SizeClass size_class);
+  // The slow half of a free by the owner: `slab` is full, has no fast path (several slices), or
+  // its last block just came back.
+  void push_and_settle(Span& slab, Block* block);
+  void slab_emptied(Span& slab);
+  // Takes in what other threads freed.
+  void collect_pending();
+
+  // Ownership changes hands: gives empty slabs back and leaves the others without an owner.
+  void disown_slabs();
+  void own_slabs(uintptr_t new_thread);
+
+ private:
+  Span* next_slab(SizeClass size_class);
+  void set_current(SizeClass size_class, Span* slab);
+  void park_full(Span& slab);
+  void make_available(Span& slab);
+  void collect(Span& slab);
+  void release(Span& slab);
+  template <class Visit>
+  void for_each_slab(Visit visit);
+};
+
+// Stands for "no slab": its list is empty and always misses.
+extern constinit HAKMEM_HIDDEN Span kNoSlab;
+// Stands for "no heap yet": every class is kNoSlab, so that the first malloc of a thread takes the
+// slow path without a test on the fast one.
+extern constinit HAKMEM_HIDDEN ThreadHeap kNoHeap;
+
+// The distance from kNoHeap to the thread's heap: zero, and thus kNoHeap, in every new thread and
+// even before the dynamic loader has initialised thread-local storage (IFUNC resolvers run then).
+extern HAKMEM_HIDDEN __thread uintptr_t thread_heap_distance
+    __attribute__((tls_model("initial-exec")));
+
+inline ThreadHeap* thread_heap() {
+  uintptr_t heap = reinterpret_cast<uintptr_t>(&kNoHeap) + thread_heap_distance;
+  // Keeps the compiler from adding the table's index to the sum first, which costs an instruction.
+  __asm__("" : "+r"(heap));
+  return reinterpret_cast<ThreadHeap*>(heap);
+}
+
+inline void set_thread_heap(ThreadHeap* heap) {
+  thread_heap_distance =
+      reinterpret_cast<uintptr_t>(heap) - reinterpret_cast<uintptr_t>(&kNoHeap);
+}
+
+// Collects the remote frees of an abandoned heap, unless some thread is at it already.
+void collect_if_abandoned(ThreadHeap& heap);
+
+// Marks a heap as changing for the time of a scope.
+class BusyScope {
+ public:
+  explicit BusyScope(ThreadHeap& heap) : heap_(heap), outer_(heap.busy.load(std::memory_order_relaxed)) {
+    heap_.busy.store(true, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  ~BusyScope() {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    heap_.busy.store(outer_, std::memory_order_release);
+  }
+  BusyScope(const BusyScope&) = delete;
+  BusyScope& operator=(const BusyScope&) = delete;
+
+ private:
+  ThreadHeap& heap_;
+  const bool outer_;
+};
+
+}  // namespace hakmem

@@ -1,0 +1,26 @@
+// Owns: the numbers that decisions leave for the heap, one table.
+// Called by: written by the frontend's life cycle (later by the policy); read by heap slow paths.
+// Never: read on a fast path; never a number that nothing reads.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+
+namespace hakmem {
+
+struct Knobs {
+  // Freed memory that stays backed for reuse, process-wide, in bytes; above it the heap purges.
+  std::atomic<size_t> retained_limit{size_t{256} << 20};
+  // Freed extents that one thread keeps for itself, in bytes; 0 turns that level off.
+  std::atomic<size_t> thread_cache_limit{size_t{8} << 20};
+  // Ranges that go to the kernel in one purge; 1 turns batching off.
+  std::atomic<size_t> purge_batch{64};
+};
+
+extern constinit Knobs knobs;
+
+inline size_t read_knob(const std::atomic<size_t>& knob) {
+  return knob.load(std::memory_order_relaxed);
+}
+
+}  // namespace hakmem
