@@ -49,6 +49,12 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
   slab.kind.store(SpanKind::kSlab, std::memory_order_relaxed);
 }
 
+void set_owner(Span& slab, uintptr_t thread) {
+  const bool leaves_fast_path = slab.state == SlabState::kFull || slab.slices > 1;
+  const uintptr_t tag = thread != 0 && leaves_fast_path ? 1 : 0;
+  slab.owner.store(thread | tag, std::memory_order_release);
+}
+
 bool carve(Span& slab, void* start) {
   if (slab.carved == slab.capacity) return false;
   const uint32_t wanted = std::max(static_cast<uint32_t>(kCarveBytes / slab.block_size), 1u);

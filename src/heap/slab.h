@@ -17,6 +17,9 @@ extern constinit HAKMEM_HIDDEN Block kEndOfList;
 // blocks of all slabs share one set of the L1 cache.
 void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour);
 
+// Makes `thread` the owner (0: nobody), for the slab's present state.
+void set_owner(Span& slab, uintptr_t thread);
+
 // Puts a few more blocks on the free list, about a page's worth, so that untouched memory stays
 // untouched. False when the slab is carved to its end.
 bool carve(Span& slab, void* start);

@@ -39,8 +39,8 @@ enum class SlabState : uint8_t {
 // descriptor of an address is one subtraction and one shift away, with no load in between.
 // First line: written by the owner alone. Second line: written by other threads.
 struct alignas(128) Span {
-  // The thread pointer of the owner; with the lowest bit set while the slab is full, so that the
-  // first free leaves the fast path; 0 when no live thread owns it.
+  // The thread pointer of the owner, 0 when no live thread owns it. The lowest bit is set where a
+  // free has to leave the fast path: the slab is full, or has several slices.
   std::atomic<uintptr_t> owner;
   Block* free;           // LIFO, ends at kEndOfList
   uint32_t outstanding;  // blocks not in `free`; exact unless kCurrent
@@ -61,7 +61,6 @@ struct alignas(128) Span {
   alignas(64) std::atomic<uintptr_t> remote;
   Span* next_pending;
   ThreadHeap* heap;
-  uintptr_t owner_when_full() const { return owner.load(std::memory_order_relaxed) | 1; }
 };
 
 static_assert(sizeof(Span) == 128);

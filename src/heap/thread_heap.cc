@@ -32,14 +32,17 @@ constexpr std::array<Span*, Count> no_slabs() {
   return filled(&kNoSlab, std::make_index_sequence<Count>());
 }
 
+void check_marker(const Span& slab, const Block* block) {
+  if (block->marker == &slab) return;
+  fatal("malloc", "free list damaged (write into a freed block?) near",
+        reinterpret_cast<uintptr_t>(block));
+}
+
 // Pops from a list that has blocks; nullptr from an empty one.
 void* pop(Span& slab) {
   Block* block = slab.free;
   if (block == &kEndOfList) return nullptr;
-  if (block->marker != &slab) {
-    fatal("malloc", "free list damaged (write into a freed block?) near",
-          reinterpret_cast<uintptr_t>(block));
-  }
+  check_marker(slab, block);
   slab.free = block->next;
   block->marker = nullptr;
   return block;
@@ -48,10 +51,8 @@ void* pop(Span& slab) {
 uint32_t length_of_list(const Span& slab) {
   uint32_t length = 0;
   for (const Block* block = slab.free; block != &kEndOfList; block = block->next) {
-    if (++length > slab.capacity) {
-      fatal("malloc", "free list damaged (write into a freed block?) near",
-            reinterpret_cast<uintptr_t>(block));
-    }
+    check_marker(slab, block);
+    ++length;
   }
   return length;
 }
@@ -118,7 +119,7 @@ Span* ThreadHeap::next_slab(SizeClass size_class) {
     if (slab == nullptr) return nullptr;
     initialize_slab(*slab, size_class, next_colour++);
     slab->heap = this;
-    slab->owner.store(thread.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    set_owner(*slab, thread.load(std::memory_order_relaxed));
     count(counters.slabs_created);
   }
   slab->state = SlabState::kCurrent;
@@ -138,15 +139,14 @@ void ThreadHeap::set_current(SizeClass size_class, Span* slab) {
 void ThreadHeap::park_full(Span& slab) {
   slab.state = SlabState::kFull;
   slab.outstanding = slab.carved;
-  slab.owner.store(slab.owner_when_full(), std::memory_order_relaxed);
+  set_owner(slab, thread.load(std::memory_order_relaxed));
   full.push_back(slab);
 }
 
 void ThreadHeap::make_available(Span& slab) {
   full.remove(slab);
   slab.state = SlabState::kAvailable;
-  slab.owner.store(slab.owner.load(std::memory_order_relaxed) & ~uintptr_t{1},
-                   std::memory_order_relaxed);
+  set_owner(slab, slab.owner.load(std::memory_order_relaxed) & ~uintptr_t{1});
   available[slab.size_class].push_back(slab);
 }
 
@@ -203,7 +203,10 @@ void ThreadHeap::collect(Span& slab) {
   uint32_t blocks = 0;
   if (first != nullptr) {
     Block* last = first;
-    for (blocks = 1; last->next != &kEndOfList; ++blocks) last = last->next;
+    for (blocks = 1; last->next != &kEndOfList; ++blocks) {
+      check_marker(slab, last);
+      last = last->next;
+    }
     last->next = slab.free;
     slab.free = first;
   }
@@ -243,7 +246,7 @@ void ThreadHeap::disown_slabs() {
       available[slab.size_class].remove(slab);
       release(slab);
     } else {
-      slab.owner.store(0, std::memory_order_release);
+      set_owner(slab, 0);
     }
   });
   thread.store(0, std::memory_order_relaxed);
@@ -254,14 +257,13 @@ void ThreadHeap::own_slabs(uintptr_t new_thread) {
   thread.store(new_thread, std::memory_order_relaxed);
   for_each_slab([&](Span& slab) {
     if (forked && slab.free != &kEndOfList) slab.free->marker = &slab;
-    const uintptr_t full_bit = slab.state == SlabState::kFull ? 1 : 0;
-    slab.owner.store(new_thread | full_bit, std::memory_order_relaxed);
+    set_owner(slab, new_thread);
   });
   if (forked) {
     for (Span* slab : current) {
       if (slab == &kNoSlab) continue;
       if (slab->free != &kEndOfList) slab->free->marker = slab;
-      slab->owner.store(new_thread, std::memory_order_relaxed);
+      set_owner(*slab, new_thread);
     }
   }
   forked = false;

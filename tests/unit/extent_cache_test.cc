@@ -1,0 +1,40 @@
+#include "heap/extent_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace hakmem {
+namespace {
+
+TEST(ExtentCache, GivesBackExactLengthsOnly) {
+  ExtentCache cache;
+  Span a{};
+  a.slices = 4;
+  EXPECT_EQ(cache.put(&a), nullptr);
+  EXPECT_EQ(cache.take({3}), nullptr);
+  EXPECT_EQ(cache.take({5}), nullptr);
+  EXPECT_EQ(cache.take({4}), &a);
+  EXPECT_EQ(cache.take({4}), nullptr);
+}
+
+TEST(ExtentCache, DisplacesWhenFullAndForgetsWhatOthersTook) {
+  ExtentCache cache;
+  std::array<Span, ExtentCache::kSlots + 1> spans{};
+  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
+    spans[slot].slices = 2;
+    EXPECT_EQ(cache.put(&spans[slot]), nullptr);
+  }
+  spans[ExtentCache::kSlots].slices = 2;
+  EXPECT_NE(cache.put(&spans[ExtentCache::kSlots]), nullptr);
+  EXPECT_EQ(cache.held().count, 2 * ExtentCache::kSlots);
+  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
+    EXPECT_NE(cache.take_any(slot), nullptr);
+  }
+  EXPECT_EQ(cache.held().count, 0u);
+  EXPECT_EQ(cache.take({2}), nullptr);
+  EXPECT_EQ(cache.put(&spans[0]), nullptr);
+}
+
+}  // namespace
+}  // namespace hakmem

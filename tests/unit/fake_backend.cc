@@ -1,0 +1,54 @@
+#include "fake_backend.h"
+
+#include "backend/linux/linux_backend.h"
+
+namespace hakmem {
+
+FakeBackend fake;
+
+void reset_fake_backend() { fake = {}; }
+
+namespace {
+
+void* reserve(size_t bytes, size_t alignment) {
+  if (fake.reserves_until_failure == 0 || bytes > fake.largest_reservation) return nullptr;
+  --fake.reserves_until_failure;
+  ++fake.reservations;
+  return kLinuxBackend.reserve(bytes, alignment);
+}
+
+bool commit(void* start, size_t bytes) {
+  if (fake.commits_until_failure == 0) return false;
+  --fake.commits_until_failure;
+  return kLinuxBackend.commit(start, bytes);
+}
+
+bool decommit(void* start, size_t bytes) {
+  fake.decommitted_bytes += bytes;
+  return kLinuxBackend.decommit(start, bytes);
+}
+
+size_t purge(const AddressRange* ranges, size_t count) {
+  if (fake.refuse_purge) return 0;
+  for (size_t index = 0; index < count; ++index) fake.purged_bytes += ranges[index].bytes;
+  fake.purged_ranges += count;
+  return kLinuxBackend.purge(ranges, count);
+}
+
+MemoryLimits limits() { return fake.limits; }
+
+Backend make() {
+  Backend backend = kLinuxBackend;
+  backend.reserve = reserve;
+  backend.commit = commit;
+  backend.decommit = decommit;
+  backend.purge = purge;
+  backend.limits = limits;
+  return backend;
+}
+
+}  // namespace
+
+const Backend kFakeBackend = make();
+
+}  // namespace hakmem

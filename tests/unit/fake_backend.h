@@ -1,0 +1,30 @@
+// A backend that fails on purpose, over memory that the tests own.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "backend/backend.h"
+
+namespace hakmem {
+
+struct FakeBackend {
+  size_t commits_until_failure = SIZE_MAX;
+  size_t reserves_until_failure = SIZE_MAX;
+  size_t largest_reservation = SIZE_MAX;
+  bool refuse_purge = false;
+  MemoryLimits limits = {.physical_bytes = size_t{64} << 20,
+                         .address_space_bytes = SIZE_MAX,
+                         .commit_is_charged = false};
+  size_t purged_ranges = 0;
+  size_t purged_bytes = 0;
+  size_t decommitted_bytes = 0;
+  size_t reservations = 0;
+};
+
+// One at a time: the table of functions has no context.
+extern FakeBackend fake;
+extern const Backend kFakeBackend;
+void reset_fake_backend();
+
+}  // namespace hakmem

@@ -1,0 +1,163 @@
+#include <gtest/gtest.h>
+#include <string.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "heap/extent.h"
+#include "policy/knobs.h"
+#include "telemetry/counters.h"
+#include "thread_heap_fixture.h"
+
+namespace hakmem {
+namespace {
+
+TEST(Heap, EverySizeIsUsableAndAligned) {
+  ThreadScope scope;
+  for (size_t size = 0; size <= 3 << 20; size += 1 + size / 7) {
+    void* block = scope.allocate(size);
+    ASSERT_NE(block, nullptr);
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(block) % 16, 0u);
+    const size_t usable = heap_usable_size(block, "test");
+    ASSERT_GE(usable, size);
+    memset(block, 0x5a, usable);
+    ASSERT_TRUE(ThreadScope::release(block));
+  }
+}
+
+TEST(Heap, EveryAlignmentAtEverySizeIsExact) {
+  ThreadScope scope;
+  for (size_t alignment = 1; alignment <= 4 << 20; alignment *= 2) {
+    for (const size_t size : {size_t{0}, size_t{1}, size_t{24}, alignment - 1, alignment,
+                              alignment + 1, size_t{5000}, size_t{70'000}, size_t{3} << 20}) {
+      void* block = heap_allocate_aligned(scope.heap(), alignment, size);
+      ASSERT_NE(block, nullptr) << alignment << " " << size;
+      ASSERT_EQ(reinterpret_cast<uintptr_t>(block) % alignment, 0u) << size;
+      const size_t usable = heap_usable_size(block, "test");
+      ASSERT_GE(usable, size);
+      memset(block, 1, usable);
+      ASSERT_TRUE(ThreadScope::release(block));
+    }
+  }
+}
+
+TEST(Heap, ZeroedMemoryIsZeroAlsoWhenReused) {
+  ThreadScope scope;
+  for (const size_t size : {16u, 100u, 1024u, 9000u, 65536u, 65537u, 300'000u, 5'000'000u}) {
+    for (int round = 0; round < 3; ++round) {
+      auto* block = static_cast<unsigned char*>(heap_allocate_zeroed(scope.heap(), size));
+      for (size_t at = 0; at < size; ++at) ASSERT_EQ(block[at], 0) << size << " " << at;
+      memset(block, 0xff, heap_usable_size(block, "test"));
+      ThreadScope::release(block);
+      if (round == 1) heap_trim(0);
+    }
+  }
+}
+
+TEST(Heap, ReallocateKeepsContents) {
+  ThreadScope scope;
+  auto* block = static_cast<unsigned char*>(scope.allocate(1));
+  block[0] = 9;
+  size_t size = 1;
+  for (const size_t next : {20u, 500u, 400u, 9000u, 70'000u, 140'000u, 3'000'000u, 9'000'000u,
+                            100'000u, 64'000u, 10u}) {
+    block = static_cast<unsigned char*>(heap_reallocate(scope.heap(), block, next, "realloc"));
+    ASSERT_NE(block, nullptr);
+    ASSERT_EQ(block[0], 9);
+    const size_t kept = std::min(size, next);
+    if (kept > 1) ASSERT_EQ(block[kept - 1], 7) << next;
+    memset(block + 1, 7, next - 1);
+    size = next;
+  }
+  ThreadScope::release(block);
+}
+
+TEST(Heap, ExtentsGrowInPlaceWhenTheNeighbourIsFree) {
+  ThreadScope scope;
+  heap_trim(0);
+  void* block = scope.allocate(20 << 20);
+  EXPECT_EQ(heap_reallocate(scope.heap(), block, 40 << 20, "realloc"), block);
+  EXPECT_EQ(heap_reallocate(scope.heap(), block, 10 << 20, "realloc"), block);
+  ThreadScope::release(block);
+}
+
+TEST(Heap, EmptySlabsGoBack) {
+  ThreadScope scope;
+  std::vector<void*> blocks;
+  const size_t used_before = page_heap.statistics().used_bytes;
+  for (int count = 0; count < 100'000; ++count) blocks.push_back(scope.allocate(100));
+  EXPECT_GT(page_heap.statistics().used_bytes, used_before + 10'000'000);
+  for (void* block : blocks) ThreadScope::release(block);
+  EXPECT_LT(page_heap.statistics().used_bytes, used_before + 500'000);
+}
+
+TEST(Heap, MemoryOfOneClassServesAnother) {
+  ThreadScope scope;
+  heap_trim(0);
+  const size_t mapped_before = page_heap.statistics().mapped_bytes;
+  for (size_t size = 16; size <= 4096; size *= 2) {
+    std::vector<void*> blocks;
+    for (size_t bytes = 0; bytes < 16 << 20; bytes += size) blocks.push_back(scope.allocate(size));
+    for (void* block : blocks) ThreadScope::release(block);
+  }
+  EXPECT_LT(page_heap.statistics().mapped_bytes, mapped_before + (32 << 20));
+}
+
+TEST(Heap, FirstBlocksOfSlabsAreColoured) {
+  ThreadScope scope;
+  std::vector<uintptr_t> first_offsets;
+  std::vector<void*> blocks;
+  for (int slab = 0; slab < 8; ++slab) {
+    // 64-byte blocks: one slab holds about a thousand.
+    void* block = scope.allocate(64);
+    Span* span = page_heap.map().find(block);
+    first_offsets.push_back(span->first_block);
+    blocks.push_back(block);
+    while (page_heap.map().find(blocks.back()) == span) blocks.push_back(scope.allocate(64));
+  }
+  std::sort(first_offsets.begin(), first_offsets.end());
+  EXPECT_GT(std::unique(first_offsets.begin(), first_offsets.end()) - first_offsets.begin(), 4);
+  for (void* block : blocks) ThreadScope::release(block);
+}
+
+TEST(Heap, UntouchedMemoryStaysUntouched) {
+  ThreadScope scope;
+  heap_trim(0);
+  const size_t before = kLinuxBackend.resident_bytes();
+  void* block = scope.allocate(64 << 20);
+  EXPECT_LT(kLinuxBackend.resident_bytes(), before + (4 << 20));
+  ThreadScope::release(block);
+}
+
+TEST(Heap, TrimReachesTheCachesOfOtherThreads) {
+  ThreadScope scope;
+  void* block = scope.allocate(1 << 20);
+  memset(block, 1, 1 << 20);
+  ThreadScope::release(block);
+  EXPECT_EQ(scope.heap()->extents.held().count, 16u);
+  EXPECT_GE(heap_trim(0), size_t{1} << 20);
+  EXPECT_EQ(scope.heap()->extents.held().count, 0u);
+  EXPECT_EQ(heap_statistics().retained_bytes, 0u);
+}
+
+TEST(Heap, StatisticsCountLiveBlocks) {
+  ThreadScope scope;
+  const size_t before = heap_statistics().allocated_bytes;
+  std::vector<void*> blocks;
+  for (int count = 0; count < 5000; ++count) blocks.push_back(scope.allocate(96));
+  blocks.push_back(scope.allocate(1 << 20));
+  const size_t during = heap_statistics().allocated_bytes;
+  EXPECT_EQ(during - before, 5000u * 96 + (1 << 20));
+  for (void* block : blocks) ThreadScope::release(block);
+  EXPECT_EQ(heap_statistics().allocated_bytes, before);
+}
+
+TEST(Heap, ForeignAddressesAreRefused) {
+  ThreadScope scope;
+  int on_stack = 0;
+  EXPECT_FALSE(heap_free(&on_stack, "free"));
+  EXPECT_EQ(heap_usable_size(&on_stack, "test"), 0u);
+}
+
+}  // namespace
+}  // namespace hakmem

@@ -1,0 +1,240 @@
+#include "heap/page_heap.h"
+
+#include <gtest/gtest.h>
+#include <string.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <vector>
+
+#include "fake_backend.h"
+#include "policy/knobs.h"
+
+namespace hakmem {
+namespace {
+
+class PageHeapTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    reset_fake_backend();
+    heap_.set_backend(kFakeBackend);
+    saved_limit_ = knobs.retained_limit.load();
+  }
+  void TearDown() override {
+    knobs.retained_limit.store(saved_limit_);
+    PageMap& map = heap_.map();
+    for (uint32_t index = 0; index < map.regions(); ++index) {
+      Region& region = map.region(index);
+      kFakeBackend.release(reinterpret_cast<void*>(region.base), HugePages{region.total}.bytes());
+    }
+  }
+
+  char* start(Span* span) { return static_cast<char*>(heap_.map().start_of(span)); }
+
+  PageHeap heap_;
+  size_t saved_limit_;
+};
+
+TEST_F(PageHeapTest, SpansLieInsideOneHugePage) {
+  for (uint32_t length = 1; length < kSlicesPerHugePage; ++length) {
+    Span* span = heap_.allocate({length});
+    ASSERT_NE(span, nullptr);
+    const auto first = reinterpret_cast<uintptr_t>(start(span));
+    EXPECT_EQ(first / kHugePageSize, (first + Slices{length}.bytes() - 1) / kHugePageSize);
+    EXPECT_TRUE(span->zeroed);
+    memset(start(span), 1, Slices{length}.bytes());
+  }
+}
+
+TEST_F(PageHeapTest, LargeSpansStartOnAHugePageAndDonateTheirTail) {
+  Span* large = heap_.allocate({kSlicesPerHugePage + 1});
+  ASSERT_NE(large, nullptr);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(start(large)) % kHugePageSize, 0u);
+  // What is left of the second huge page serves others.
+  Span* tail = heap_.allocate({kSlicesPerHugePage - 1});
+  EXPECT_EQ(start(tail), start(large) + Slices{kSlicesPerHugePage + 1}.bytes());
+}
+
+TEST_F(PageHeapTest, FillsTheFullestHugePageFirst) {
+  Span* a = heap_.allocate({kSlicesPerHugePage});
+  Span* b = heap_.allocate({kSlicesPerHugePage});
+  // The huge page that the region's metadata ends in.
+  while (heap_.map().slice_of(heap_.allocate({1})) + 1 < heap_.map().slice_of(a)) {
+  }
+  heap_.free(a);
+  heap_.free(b);
+  Span* part = heap_.allocate({20});
+  Span* second = heap_.allocate({8});
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(start(part)) / kHugePageSize,
+            reinterpret_cast<uintptr_t>(start(second)) / kHugePageSize);
+}
+
+TEST_F(PageHeapTest, EveryAlignmentIsExact) {
+  for (uint32_t alignment = 1; alignment <= 128; alignment *= 2) {
+    for (const uint32_t length : {1u, 5u, 31u, 32u, 33u, 100u}) {
+      Span* span = heap_.allocate({length}, {alignment});
+      ASSERT_NE(span, nullptr) << alignment << " " << length;
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(start(span)) % Slices{alignment}.bytes(), 0u);
+      EXPECT_EQ(span->slices, length);
+      heap_.free(span);
+    }
+  }
+}
+
+TEST_F(PageHeapTest, ReusedMemoryIsNotCalledZero) {
+  Span* span = heap_.allocate({4});
+  memset(start(span), 0xff, Slices{4}.bytes());
+  heap_.free(span);
+  span = heap_.allocate({4});
+  EXPECT_FALSE(span->zeroed);
+  heap_.free(span);
+  heap_.purge_down_to({0});
+  span = heap_.allocate({4});
+  EXPECT_TRUE(span->zeroed);
+  for (size_t at = 0; at < Slices{4}.bytes(); ++at) ASSERT_EQ(start(span)[at], 0);
+}
+
+TEST_F(PageHeapTest, RetainsUpToTheLimit) {
+  knobs.retained_limit.store(size_t{8} << 20);
+  std::vector<Span*> spans;
+  for (int count = 0; count < 16; ++count) spans.push_back(heap_.allocate({kSlicesPerHugePage}));
+  for (int count = 0; count < 4; ++count) heap_.free(spans[count]);
+  EXPECT_EQ(fake.purged_bytes, 0u);
+  EXPECT_EQ(heap_.statistics().retained_bytes, size_t{8} << 20);
+  for (int count = 4; count < 16; ++count) heap_.free(spans[count]);
+  EXPECT_GT(fake.purged_bytes, size_t{20} << 20);
+  EXPECT_LE(heap_.statistics().retained_bytes, size_t{8} << 20);
+}
+
+TEST_F(PageHeapTest, RefusedPurgeKeepsTheMemoryUsable) {
+  Span* span = heap_.allocate({8});
+  memset(start(span), 7, Slices{8}.bytes());
+  heap_.free(span);
+  fake.refuse_purge = true;
+  EXPECT_EQ(heap_.purge_down_to({0}), 0u);
+  EXPECT_EQ(heap_.statistics().retained_bytes, Slices{8}.bytes());
+  span = heap_.allocate({8});
+  ASSERT_NE(span, nullptr);
+  EXPECT_FALSE(span->zeroed);
+}
+
+TEST_F(PageHeapTest, CommitFailureIsExhaustionAndRecovers) {
+  std::vector<Span*> spans = {heap_.allocate({kSlicesPerHugePage})};
+  fake.commits_until_failure = 0;
+  EXPECT_EQ(heap_.allocate({kSlicesPerHugePage * 4}), nullptr);
+  heap_.free(spans[0]);
+  EXPECT_NE(heap_.allocate({kSlicesPerHugePage}), nullptr);
+  fake.commits_until_failure = SIZE_MAX;
+  EXPECT_NE(heap_.allocate({kSlicesPerHugePage * 4}), nullptr);
+}
+
+TEST_F(PageHeapTest, FailureOfEveryNthCommitLosesNothing) {
+  for (size_t failing = 0; failing < 40; ++failing) {
+    fake.commits_until_failure = failing;
+    std::vector<Span*> spans;
+    while (Span* span = heap_.allocate({20})) {
+      spans.push_back(span);
+      if (spans.size() == 64) break;
+    }
+    for (Span* span : spans) heap_.free(span);
+    fake.commits_until_failure = SIZE_MAX;
+    ASSERT_EQ(heap_.statistics().used_bytes, 0u);
+  }
+}
+
+TEST_F(PageHeapTest, ReservationIsHalvedUntilItFits) {
+  fake.largest_reservation = size_t{32} << 20;
+  Span* span = heap_.allocate({1});
+  ASSERT_NE(span, nullptr);
+  EXPECT_LE(HugePages{heap_.map().region(0).total}.bytes(), size_t{32} << 20);
+}
+
+TEST_F(PageHeapTest, MoreRegionsWhenTheFirstIsFull) {
+  fake.largest_reservation = size_t{16} << 20;
+  std::vector<Span*> spans;
+  for (int count = 0; count < 20; ++count) {
+    Span* span = heap_.allocate({kSlicesPerHugePage});
+    ASSERT_NE(span, nullptr);
+    memset(start(span), count, kHugePageSize);
+    spans.push_back(span);
+  }
+  EXPECT_GT(heap_.map().regions(), 1u);
+  for (int count = 0; count < 20; ++count) {
+    EXPECT_EQ(heap_.map().find(start(spans[count]) + 100), spans[count]);
+    EXPECT_EQ(start(spans[count])[kHugePageSize - 1], static_cast<char>(count));
+  }
+  fake.reserves_until_failure = 0;
+  std::vector<Span*> rest;
+  while (Span* span = heap_.allocate({kSlicesPerHugePage})) rest.push_back(span);
+  heap_.free(spans[3]);
+  EXPECT_NE(heap_.allocate({kSlicesPerHugePage}), nullptr);
+}
+
+TEST_F(PageHeapTest, ChargedCommitIsGivenBack) {
+  fake.limits.commit_is_charged = true;
+  Span* span = heap_.allocate({kSlicesPerHugePage * 3});
+  memset(start(span), 1, HugePages{3}.bytes());
+  heap_.free(span);
+  heap_.purge_down_to({0});
+  EXPECT_EQ(fake.decommitted_bytes, HugePages{3}.bytes());
+  span = heap_.allocate({kSlicesPerHugePage * 3});
+  ASSERT_NE(span, nullptr);
+  EXPECT_TRUE(span->zeroed);
+  memset(start(span), 1, HugePages{3}.bytes());
+}
+
+TEST_F(PageHeapTest, ExtendsAndShrinksInPlace) {
+  Span* span = heap_.allocate({40});
+  ASSERT_TRUE(heap_.extend(span, {70}));
+  memset(start(span), 3, Slices{70}.bytes());
+  Span* behind = heap_.allocate({kSlicesPerHugePage});
+  EXPECT_FALSE(heap_.extend(span, {200}));
+  EXPECT_EQ(span->slices, 70u);
+  heap_.shrink(span, {33});
+  EXPECT_EQ(span->slices, 33u);
+  EXPECT_EQ(heap_.statistics().used_bytes, Slices{33 + kSlicesPerHugePage}.bytes());
+  heap_.free(behind);
+}
+
+// A model: spans never overlap, contents survive, everything comes back.
+TEST_F(PageHeapTest, RandomAgainstModel) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  knobs.retained_limit.store(size_t{4} << 20);
+  std::mt19937 random(seed);
+  std::map<char*, Span*> live;
+  for (int step = 0; step < 4000; ++step) {
+    if (live.size() < 60 && random() % 3 != 0) {
+      const uint32_t length = random() % 4 == 0 ? 1 + random() % 100 : 1 + random() % 12;
+      const uint32_t alignment = 1u << random() % 7;
+      Span* span = heap_.allocate({length}, {alignment});
+      if (span == nullptr) continue;
+      char* at = start(span);
+      const auto next = live.lower_bound(at);
+      if (next != live.end()) ASSERT_LE(at + Slices{length}.bytes(), next->first);
+      if (next != live.begin()) {
+        const auto before = std::prev(next);
+        ASSERT_LE(before->first + Slices{before->second->slices}.bytes(), at);
+      }
+      if (span->zeroed) ASSERT_EQ(at[Slices{length}.bytes() - 1], 0);
+      at[0] = static_cast<char>(length);
+      at[Slices{length}.bytes() - 1] = static_cast<char>(length);
+      live[at] = span;
+    } else if (!live.empty()) {
+      auto chosen = std::next(live.begin(), random() % live.size());
+      Span* span = chosen->second;
+      const auto mark = static_cast<char>(span->slices);
+      ASSERT_EQ(chosen->first[0], mark);
+      ASSERT_EQ(chosen->first[Slices{span->slices}.bytes() - 1], mark);
+      live.erase(chosen);
+      heap_.free(span);
+    }
+    if (step % 97 == 0) heap_.purge_down_to({static_cast<uint32_t>(random() % 64)});
+  }
+  for (auto& [at, span] : live) heap_.free(span);
+  EXPECT_EQ(heap_.statistics().used_bytes, 0u);
+}
+
+}  // namespace
+}  // namespace hakmem
