@@ -32,6 +32,10 @@ struct Backend {
   void (*release)(void* start, size_t bytes);
   // Makes reserved memory readable and writable; fresh memory reads as zeros.
   bool (*commit)(void* start, size_t bytes);
+  // Whether RLIMIT_AS leaves room for `more` bytes. Reserved address space counts against the limit
+  // from the start, so a limit that the program sets later would never be felt:
+  // `reserved_uncommitted` bytes are taken as not there.
+  bool (*address_space_allows)(size_t more, size_t reserved_uncommitted);
   // The reverse of commit; the contents are gone.
   bool (*decommit)(void* start, size_t bytes);
   // Gives the pages of committed ranges back; they read as zeros afterwards. Stops at the first

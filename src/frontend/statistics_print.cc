@@ -36,6 +36,8 @@ void print_statistics(int descriptor) {
   print_value("resident", backend.resident_bytes(), "bytes of the process in memory", descriptor);
   print_value("mapped", heap.mapped_bytes, "bytes committed for data", descriptor);
   print_value("retained", heap.retained_bytes, "bytes free and kept backed for reuse", descriptor);
+  print_value("extent_cache_hits", heap.extent_cache_hits,
+              "extents served from the thread's own freed ones", descriptor);
 #define HAKMEM_COUNTER(name, meaning) \
   print_value(#name, counters.name.load(std::memory_order_relaxed), meaning, descriptor);
 #include "telemetry/counters.def"

@@ -22,7 +22,11 @@ class ExtentCache {
     for (uint32_t slot = 0; slot < kSlots; ++slot) {
       if (lengths_[slot] != length.count) continue;
       lengths_[slot] = 0;
-      if (Span* extent = slots_[slot].exchange(nullptr, std::memory_order_acquire)) return extent;
+      Span* extent = slots_[slot].exchange(nullptr, std::memory_order_acquire);
+      if (extent != nullptr) {
+        hits_.store(hits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        return extent;
+      }
     }
     return nullptr;
   }
@@ -46,6 +50,9 @@ class ExtentCache {
     return sum;
   }
 
+  // Since the heap was made. Kept per heap: a shared counter would cost an atomic addition here.
+  uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
+
  private:
   bool holds(uint32_t slot) const {
     return slots_[slot].load(std::memory_order_relaxed) != nullptr;
@@ -54,6 +61,7 @@ class ExtentCache {
   std::array<uint32_t, kSlots> lengths_{};  // the owner's; stale where the slot is empty
   std::array<std::atomic<Span*>, kSlots> slots_{};
   uint32_t oldest_ = 0;
+  std::atomic<uint64_t> hits_{0};
 };
 
 }  // namespace hakmem

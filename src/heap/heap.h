@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "heap/thread_heap.h"
 
@@ -39,6 +40,7 @@ struct HeapStatistics {
   size_t retained_bytes;   // free, kept backed for reuse
   size_t mapped_bytes;     // committed for data
   size_t metadata_bytes;
+  uint64_t extent_cache_hits;  // allocations served from the thread's own freed extents
 };
 
 // A snapshot; while other threads allocate, each number is right for some moment of its own, and

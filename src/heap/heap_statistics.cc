@@ -24,7 +24,7 @@ uint32_t observed_free_blocks(const Span& slab, uintptr_t start) {
 
 uint32_t live_blocks(const Span& slab, uintptr_t start) {
   if (slab.state != SlabState::kCurrent) return __atomic_load_n(&slab.outstanding, __ATOMIC_RELAXED);
-  const uint32_t carved = __atomic_load_n(&slab.carved, __ATOMIC_RELAXED);
+  const uint32_t carved = slab.carved.load(std::memory_order_relaxed);
   const uint32_t free = observed_free_blocks(slab, start);
   return free < carved ? carved - free : 0;
 }
@@ -67,6 +67,9 @@ HeapStatistics heap_statistics() {
   sum.retained_bytes = pages.retained_bytes + cached_bytes;
   sum.mapped_bytes = pages.mapped_bytes;
   sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes();
+  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
+    sum.extent_cache_hits += heap->extents.hits();
+  }
   return sum;
 }
 

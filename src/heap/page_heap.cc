@@ -126,10 +126,11 @@ Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment) {
   const size_t step = std::max(alignment.bytes(), kHugePageSize);
   const HugePages all = HugePages::covering(length);
   uint32_t first = 0;
-  if (bins_.wholly_free() > 0) {
+  for (const bool committed : {true, false}) {
+    if (bins_.wholly_free() == 0) break;
     for (uint32_t index = 0; index < map_.regions(); ++index) {
       Region& region = map_.region(index);
-      if (find_run(region, whole, tail, step, first)) {
+      if (find_run(region, whole, tail, step, committed, first)) {
         return make_span(region, first * kSlicesPerHugePage, length);
       }
     }
@@ -144,7 +145,7 @@ Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment) {
 }
 
 bool PageHeap::find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
-                        uint32_t& first) {
+                        bool committed, uint32_t& first) const {
   const uint32_t needed = whole.count + (tail != 0 ? 1 : 0);
   uint32_t start = 0;
   uint32_t at = 0;
@@ -155,9 +156,10 @@ bool PageHeap::find_run(const Region& region, HugePages whole, uint32_t tail, si
       at = start;
       if (at + needed > region.watermark) return false;
     }
-    const uint32_t taken = region.huge_pages[at].used;
+    const HugePage& page = region.huge_pages[at];
     const bool is_tail = at - start == whole.count;
-    if ((is_tail ? taken & low_mask(tail) : taken) != 0) {
+    const uint32_t in_the_way = is_tail ? page.used & low_mask(tail) : page.used;
+    if (in_the_way != 0 || (committed && !page.committed)) {
       start = ++at;
       continue;
     }
@@ -177,6 +179,14 @@ Span* PageHeap::make_span(Region& region, uint32_t slice, Slices length) {
   return span;
 }
 
+size_t PageHeap::reserved_uncommitted() const {
+  size_t reserved = 0;
+  for (uint32_t index = 0; index < map_.regions(); ++index) {
+    reserved += HugePages{map_.region(index).total}.bytes();
+  }
+  return reserved - committed_.bytes() - map_.metadata_bytes();
+}
+
 bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
   const uint32_t first = slice / kSlicesPerHugePage;
   const uint32_t last = (slice + length.count - 1) / kSlicesPerHugePage;
@@ -189,8 +199,14 @@ bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
     const uintptr_t start =
         region.base + HugePages{index}.bytes() + (size_t{metadata} << kSliceShift);
     const uintptr_t stop = region.base + HugePages{end}.bytes();
-    if (!backend_->commit(reinterpret_cast<void*>(start), stop - start)) return false;
-    for (uint32_t page = index; page < end; ++page) region.huge_pages[page].committed = true;
+    if (!backend_->address_space_allows(stop - start, reserved_uncommitted()) ||
+        !backend_->commit(reinterpret_cast<void*>(start), stop - start)) {
+      return false;
+    }
+    for (uint32_t page = index; page < end; ++page) {
+      region.huge_pages[page].committed = true;
+      bins_.update(region.huge_pages[page]);
+    }
     committed_.count += end - index;
     count(counters.committed_bytes, stop - start);
     index = end;

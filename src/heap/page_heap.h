@@ -67,15 +67,17 @@ class PageHeap {
   Span* allocate_locked(Slices length, Slices alignment);
   Span* place_within_huge_page(Slices length, Slices alignment);
   Span* place_on_huge_pages(Slices length, Slices alignment);
-  // Finds a free run of huge pages, of which the last needs only its first `tail` slices free.
+  // Finds a free run of huge pages, of which the last needs only its first `tail` slices free; with
+  // `committed`, only among committed ones.
   bool find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
-                uint32_t& first);
+                bool committed, uint32_t& first) const;
   bool grow(Region& region, HugePages more);
   Slices retained() const { return {retained_.load(std::memory_order_relaxed)}; }
   Region* region_with_room(HugePages room);
   HugePage* find_huge_page(Slices length, uint32_t allowed_starts) const;
   bool add_huge_page();
   bool is_free(const Region& region, uint32_t slice, Slices length) const;
+  size_t reserved_uncommitted() const;
   bool commit(Region& region, uint32_t slice, Slices length);
   // Marks slices used; true when all of them still read as zeros.
   bool take(Region& region, uint32_t slice, Slices length);

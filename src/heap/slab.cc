@@ -36,7 +36,7 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
   slab.outstanding = 0;
   slab.block_size = static_cast<uint32_t>(block_size);
   slab.first_block = (colour % kColours * kCacheLine) & ~(alignment - 1);
-  slab.carved = 0;
+  slab.carved.store(0, std::memory_order_relaxed);
   slab.capacity = static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);
   slab.state = SlabState::kCurrent;
   slab.size_class = static_cast<uint8_t>(size_class);
@@ -56,10 +56,11 @@ void set_owner(Span& slab, uintptr_t thread) {
 }
 
 bool carve(Span& slab, void* start) {
-  if (slab.carved == slab.capacity) return false;
+  const uint32_t carved = slab.carved.load(std::memory_order_relaxed);
+  if (carved == slab.capacity) return false;
   const uint32_t wanted = std::max(static_cast<uint32_t>(kCarveBytes / slab.block_size), 1u);
-  const uint32_t blocks = std::min(wanted, slab.capacity - slab.carved);
-  char* at = static_cast<char*>(start) + slab.first_block + size_t{slab.carved} * slab.block_size;
+  const uint32_t blocks = std::min(wanted, slab.capacity - carved);
+  char* at = static_cast<char*>(start) + slab.first_block + size_t{carved} * slab.block_size;
   Block* tail = slab.free;
   Block* first = reinterpret_cast<Block*>(at);
   for (uint32_t index = 0; index < blocks; ++index, at += slab.block_size) {
@@ -68,13 +69,13 @@ bool carve(Span& slab, void* start) {
     block->marker = &slab;
   }
   slab.free = first;
-  slab.carved += blocks;
+  slab.carved.store(carved + blocks, std::memory_order_relaxed);
   return true;
 }
 
 void reset_empty_slab(Span& slab) {
   slab.free = &kEndOfList;
-  slab.carved = 0;
+  slab.carved.store(0, std::memory_order_relaxed);
   slab.outstanding = 0;
   slab.zeroed = false;
 }

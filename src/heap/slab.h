@@ -35,7 +35,8 @@ inline bool is_block_start(const Span& slab, size_t offset) {
 }
 
 inline bool is_carved(const Span& slab, size_t offset) {
-  return (static_cast<uint32_t>(offset) - slab.first_block) / slab.block_size < slab.carved;
+  return (static_cast<uint32_t>(offset) - slab.first_block) / slab.block_size <
+         slab.carved.load(std::memory_order_relaxed);
 }
 
 // Whether `block` is on one of the slab's free lists. Walks them; for blocks whose marker raises

@@ -47,7 +47,7 @@ struct alignas(128) Span {
   uint32_t block_size;   // bytes
   Span* next;
   Span* previous;
-  uint32_t carved;       // blocks ever put on `free` or handed out
+  std::atomic<uint32_t> carved;  // blocks ever put on `free` or handed out
   uint32_t capacity;     // blocks that fit
   uint32_t first_block;  // offset of block 0 from the slab's start: the colour
   uint32_t slices;       // of the span; for kSlabInterior: slices back to the first

@@ -65,7 +65,7 @@ constinit Span kNoSlab = {.owner = {},
                           .block_size = 1,
                           .next = nullptr,
                           .previous = nullptr,
-                          .carved = 0,
+                          .carved = {},
                           .capacity = 0,
                           .first_block = 0,
                           .slices = 0,
@@ -138,7 +138,7 @@ void ThreadHeap::set_current(SizeClass size_class, Span* slab) {
 
 void ThreadHeap::park_full(Span& slab) {
   slab.state = SlabState::kFull;
-  slab.outstanding = slab.carved;
+  slab.outstanding = slab.carved.load(std::memory_order_relaxed);
   set_owner(slab, thread.load(std::memory_order_relaxed));
   full.push_back(slab);
 }
@@ -237,7 +237,7 @@ void ThreadHeap::disown_slabs() {
     Span* slab = current[size_class];
     if (slab == &kNoSlab) continue;
     set_current(size_class, &kNoSlab);
-    slab->outstanding = slab->carved - length_of_list(*slab);
+    slab->outstanding = slab->carved.load(std::memory_order_relaxed) - length_of_list(*slab);
     slab->state = SlabState::kAvailable;
     available[size_class].push_back(*slab);
   }

@@ -129,6 +129,22 @@ TEST_F(PageHeapTest, CommitFailureIsExhaustionAndRecovers) {
   EXPECT_NE(heap_.allocate({kSlicesPerHugePage * 4}), nullptr);
 }
 
+TEST_F(PageHeapTest, WhatIsCommittedServesWhereCommittingFails) {
+  Span* large = heap_.allocate({kSlicesPerHugePage * 8});
+  fake.commits_until_failure = 0;
+  EXPECT_EQ(heap_.allocate({kSlicesPerHugePage * 9}), nullptr);  // leaves uncommitted pages behind
+  heap_.free(large);
+  heap_.purge_down_to({0});
+  std::vector<Span*> spans;
+  for (int count = 0; count < 8; ++count) {
+    spans.push_back(heap_.allocate({20}));
+    ASSERT_NE(spans.back(), nullptr) << count;
+  }
+  for (Span* span : spans) heap_.free(span);
+  heap_.purge_down_to({0});
+  EXPECT_NE(heap_.allocate({kSlicesPerHugePage * 8}), nullptr);
+}
+
 TEST_F(PageHeapTest, FailureOfEveryNthCommitLosesNothing) {
   for (size_t failing = 0; failing < 40; ++failing) {
     fake.commits_until_failure = failing;

@@ -12,7 +12,7 @@ namespace hakmem {
 class ThreadScope {
  public:
   ThreadScope() {
-    page_heap.set_backend(kLinuxBackend);
+    [[maybe_unused]] static const bool ready = (page_heap.set_backend(kLinuxBackend), true);
     heap_ = thread_heap() == &kNoHeap ? acquire_thread_heap() : thread_heap();
   }
   ~ThreadScope() { abandon_thread_heap(); }

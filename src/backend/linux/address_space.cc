@@ -27,12 +27,12 @@ class ErrnoSaver {
 size_t page_size() { return static_cast<size_t>(getauxval(AT_PAGESZ)); }
 
 // mmap aligns to a page: ask for more and give the ends back.
-void* map_aligned(size_t bytes, size_t alignment, int protection, int flags) {
+void* map_aligned(size_t bytes, size_t alignment, int protection) {
   ErrnoSaver errno_saver;
   const size_t slack = alignment > page_size() ? alignment - page_size() : 0;
   if (bytes + slack < bytes) return nullptr;
-  void* mapped = mmap(nullptr, bytes + slack, protection,
-                      MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  void* mapped =
+      mmap(nullptr, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
   const auto start = reinterpret_cast<uintptr_t>(mapped);
   const uintptr_t aligned = round_up(start, alignment);
@@ -42,12 +42,12 @@ void* map_aligned(size_t bytes, size_t alignment, int protection, int flags) {
   return reinterpret_cast<void*>(aligned);
 }
 
-void* reserve(size_t bytes, size_t alignment) {
-  return map_aligned(bytes, alignment, PROT_NONE, MAP_NORESERVE);
-}
+// Without MAP_NORESERVE: address space without access is not charged, and the commit is, so that
+// the kernel's overcommit heuristic refuses what it would refuse of mmap.
+void* reserve(size_t bytes, size_t alignment) { return map_aligned(bytes, alignment, PROT_NONE); }
 
 void* map(size_t bytes, size_t alignment) {
-  return map_aligned(bytes, alignment, PROT_READ | PROT_WRITE, 0);
+  return map_aligned(bytes, alignment, PROT_READ | PROT_WRITE);
 }
 
 void unmap(void* start, size_t bytes) {
@@ -63,8 +63,8 @@ bool commit(void* start, size_t bytes) {
 // A new mapping over the old one: neither MADV_DONTNEED nor mprotect lowers Committed_AS.
 bool decommit(void* start, size_t bytes) {
   ErrnoSaver errno_saver;
-  return mmap(start, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
-              0) != MAP_FAILED;
+  return mmap(start, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+         MAP_FAILED;
 }
 
 size_t purge(const AddressRange* ranges, size_t count) {
@@ -95,6 +95,7 @@ constinit const Backend kLinuxBackend = {
     .reserve = reserve,
     .release = unmap,
     .commit = commit,
+    .address_space_allows = process_address_space_allows,
     .decommit = decommit,
     .purge = purge,
     .exclude_from_dump = exclude_from_dump,

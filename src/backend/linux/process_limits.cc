@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -19,6 +20,22 @@ size_t read_start(const char* path, char* buffer, size_t capacity) {
   const ssize_t length = read(descriptor, buffer, capacity);
   close(descriptor);
   return length > 0 ? static_cast<size_t>(length) : 0;
+}
+
+// The given field of /proc/self/statm (0: mapped, 1: resident), in bytes; 0 without /proc.
+size_t statm_bytes(int field) {
+  char text[128];
+  const size_t length = read_start("/proc/self/statm", text, sizeof text);
+  size_t at = 0;
+  for (; field > 0; --field) {
+    while (at < length && text[at] != ' ') ++at;
+    ++at;
+  }
+  size_t pages = 0;
+  for (; at < length && text[at] >= '0' && text[at] <= '9'; ++at) {
+    pages = pages * 10 + static_cast<size_t>(text[at] - '0');
+  }
+  return pages * static_cast<size_t>(getauxval(AT_PAGESZ));
 }
 
 }  // namespace
@@ -41,18 +58,21 @@ MemoryLimits process_memory_limits() {
   return limits;
 }
 
+bool process_address_space_allows(size_t more, size_t reserved_uncommitted) {
+  const int saved = errno;
+  struct rlimit limit;
+  const bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  const size_t mapped = limited ? statm_bytes(0) : 0;
+  errno = saved;
+  if (mapped <= reserved_uncommitted) return true;  // no limit, or no /proc to judge by
+  return mapped - reserved_uncommitted + more <= limit.rlim_cur;
+}
+
 size_t process_resident_bytes() {
   const int saved = errno;
-  char text[128];
-  const size_t length = read_start("/proc/self/statm", text, sizeof text);
+  const size_t bytes = statm_bytes(1);
   errno = saved;
-  size_t at = 0;
-  while (at < length && text[at] != ' ') ++at;
-  size_t pages = 0;
-  for (++at; at < length && text[at] >= '0' && text[at] <= '9'; ++at) {
-    pages = pages * 10 + static_cast<size_t>(text[at] - '0');
-  }
-  return pages * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
 }
 
 }  // namespace hakmem

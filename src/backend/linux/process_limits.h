@@ -9,6 +9,9 @@ namespace hakmem {
 
 MemoryLimits process_memory_limits();
 
+// See Backend::address_space_allows. One getrlimit; reads /proc/self/statm only under a limit.
+bool process_address_space_allows(size_t more, size_t reserved_uncommitted);
+
 // VmRSS by /proc/self/statm (proc(5)); 0 without /proc.
 size_t process_resident_bytes();
 

@@ -1,0 +1,99 @@
+// Allocates until the kernel says no, checks ENOMEM, frees, and must be able to allocate again.
+// The limit is set by the caller, or here by name.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "check.h"
+
+static void limit(int resource, size_t bytes) {
+  const struct rlimit value = {bytes, bytes};
+  CHECK(setrlimit(resource, &value) == 0);
+}
+
+// Fills memory with blocks of `size`, at most `most` bytes; returns how many fitted. The blocks are
+// linked through their first word, since an array would have to be allocated.
+static size_t fill(size_t size, size_t most, int touch, void*** chain) {
+  size_t count = 0;
+  *chain = NULL;
+  while (count * size < most) {
+    errno = 0;
+    void** block = malloc(size);
+    if (block == NULL) {
+      CHECK(errno == ENOMEM);
+      return count;
+    }
+    if (touch) memset(block, 1, size);
+    *block = *chain;
+    *chain = block;
+    ++count;
+  }
+  return count;
+}
+
+static void drain(void** chain) {
+  while (chain != NULL) {
+    void** next = *chain;
+    free(chain);
+    chain = next;
+  }
+}
+
+int main(int argc, char** argv) {
+  CHECK(argc == 2);
+  const char* name = argv[1];
+  size_t most = (size_t)2 << 30;
+  int touch = 0;
+  int must_fail = 1;
+  if (strcmp(name, "address-space") == 0) {
+    limit(RLIMIT_AS, 256 << 20);
+  } else if (strcmp(name, "address-space-tight") == 0) {
+    limit(RLIMIT_AS, 64 << 20);
+  } else if (strcmp(name, "data") == 0) {
+    limit(RLIMIT_DATA, 160 << 20);
+  } else if (strcmp(name, "mlockall") == 0) {
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) return 77;
+    must_fail = 0;
+    most = 64 << 20;
+  } else if (strcmp(name, "caller") == 0) {
+    touch = 1;
+  } else if (strcmp(name, "strict-overcommit") == 0) {
+    most = (size_t)64 << 30;
+  } else {
+    return 2;
+  }
+  // Three rounds with sizes of every path: what was freed must be good for the next.
+  const size_t sizes[] = {100000, 1000, 3 << 20, 20000, 64};
+  size_t first_round[sizeof sizes / sizeof *sizes];
+  for (int round = 0; round < 3; ++round) {
+    for (size_t index = 0; index < sizeof sizes / sizeof *sizes; ++index) {
+      void** chain;
+      // Filling tens of gigabytes with small blocks would touch them all.
+      const int bounded = strcmp(name, "strict-overcommit") == 0 && sizes[index] < 3 << 20;
+      const size_t count = fill(sizes[index], bounded ? (size_t)64 << 20 : most, touch, &chain);
+      if (must_fail && !bounded) CHECK(count * sizes[index] < most);
+      if (round == 0) first_round[index] = count;
+      if (count * 10 < first_round[index] * 9) fprintf(stderr, "size %zu: %zu after %zu\n", sizes[index], count, first_round[index]);
+      CHECK(count * 10 >= first_round[index] * 9);
+      CHECK(count > 0);
+      // Exhausted: small requests may still fit, nothing may crash.
+      errno = 0;
+      if (must_fail && !bounded) {
+        CHECK(calloc(1, (size_t)1 << 40) == NULL && errno == ENOMEM);
+        void* kept = malloc(10);
+        if (kept != NULL) CHECK(realloc(kept, (size_t)1 << 40) == NULL && errno == ENOMEM);
+        free(kept);
+      }
+      drain(chain);
+    }
+  }
+  void* block = malloc(10 << 20);
+  CHECK(block != NULL);
+  memset(block, 1, 10 << 20);
+  free(block);
+  return 0;
+}
