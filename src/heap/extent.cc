@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
 #include "telemetry/counters.h"
@@ -23,7 +24,7 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
       return extent;
     }
   }
-  extent = page_heap.allocate(length, aligned);
+  extent = allocate_span(length, aligned);
   if (extent == nullptr) return nullptr;
   extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
   count(counters.extents_allocated);
@@ -56,6 +57,20 @@ void drop_cached_extents(ThreadHeap& heap) {
   for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
     if (Span* extent = heap.extents.take_any(slot)) page_heap.free(extent);
   }
+}
+
+void drop_all_cached_extents() {
+  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
+    drop_cached_extents(*heap);
+  }
+}
+
+Span* allocate_span(Slices length, Slices alignment) {
+  if (Span* span = page_heap.allocate(length, alignment)) return span;
+  drop_all_cached_extents();
+  Span* span = page_heap.allocate(length, alignment);
+  if (span == nullptr) count(counters.exhaustions);
+  return span;
 }
 
 }  // namespace hakmem

@@ -20,7 +20,12 @@ void free_extent(Span* extent);
 // Resizes in place; false when that is impossible. `bytes` is above kSlabLimit.
 bool resize_extent(Span* extent, size_t bytes);
 
-// Gives the cached extents of any heap to the page heap.
+// Gives the cached extents of a heap, or of all, to the page heap. From any thread.
 void drop_cached_extents(ThreadHeap& heap);
+void drop_all_cached_extents();
+
+// A span from the page heap; when memory is short, once more with what the caches of all threads
+// held. nullptr when that does not help.
+Span* allocate_span(Slices length, Slices alignment = {1});
 
 }  // namespace hakmem

@@ -87,9 +87,7 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
 }
 
 size_t heap_trim(size_t keep) {
-  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
-    drop_cached_extents(*heap);
-  }
+  drop_all_cached_extents();
   return page_heap.purge_down_to({static_cast<uint32_t>(keep >> kSliceShift)});
 }
 

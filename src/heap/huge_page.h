@@ -34,11 +34,11 @@ static_assert(sizeof(HugePage) == 32);
 class HugePageBins {
  public:
   static constexpr uint8_t kNoBin = 0;
-  // Wholly free: with memory to reuse, without, and not even committed. The last are tried last:
-  // committing may fail where the others still serve.
+  // Wholly free with memory to reuse, wholly free without, and not committed yet. The last are
+  // tried last: committing may fail where the others still serve.
   static constexpr uint8_t kFreeBacked = kSlicesPerHugePage;
   static constexpr uint8_t kFreeUnbacked = kSlicesPerHugePage + 1;
-  static constexpr uint8_t kFreeUncommitted = kSlicesPerHugePage + 2;
+  static constexpr uint8_t kUncommitted = kSlicesPerHugePage + 2;
   static constexpr uint8_t kBins = kSlicesPerHugePage + 3;
 
   HugePage* first(uint8_t bin) const { return heads_[bin]; }
@@ -54,7 +54,7 @@ class HugePageBins {
 
  private:
   static uint8_t bin_of(const HugePage& page) {
-    if (page.used == 0 && !page.committed) return kFreeUncommitted;
+    if (!page.committed) return kUncommitted;
     if (page.used == 0) return page.backed != 0 ? kFreeBacked : kFreeUnbacked;
     return static_cast<uint8_t>(longest_run(~page.used));
   }

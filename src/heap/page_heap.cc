@@ -57,9 +57,7 @@ Span* PageHeap::allocate(Slices length, Slices alignment) {
   // Retained memory may be what stands in the way (commit charge, cgroup limits).
   purge_down_to({0});
   LockGuard guard(lock_);
-  Span* span = allocate_locked(length, alignment);
-  if (span == nullptr) count(counters.exhaustions);
-  return span;
+  return allocate_locked(length, alignment);
 }
 
 Span* PageHeap::allocate_locked(Slices length, Slices alignment) {

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/thread_id.h"
+#include "heap/extent.h"
 #include "heap/page_heap.h"
 #include "telemetry/counters.h"
 
@@ -115,7 +116,7 @@ void* ThreadHeap::allocate_slow(SizeClass size_class) {
 Span* ThreadHeap::next_slab(SizeClass size_class) {
   Span* slab = available[size_class].pop_front();
   if (slab == nullptr) {
-    slab = page_heap.allocate(slab_slices(size_of_class(size_class)));
+    slab = allocate_span(slab_slices(size_of_class(size_class)));
     if (slab == nullptr) return nullptr;
     initialize_slab(*slab, size_class, next_colour++);
     slab->heap = this;

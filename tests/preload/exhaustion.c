@@ -77,7 +77,6 @@ int main(int argc, char** argv) {
       const size_t count = fill(sizes[index], bounded ? (size_t)64 << 20 : most, touch, &chain);
       if (must_fail && !bounded) CHECK(count * sizes[index] < most);
       if (round == 0) first_round[index] = count;
-      if (count * 10 < first_round[index] * 9) fprintf(stderr, "size %zu: %zu after %zu\n", sizes[index], count, first_round[index]);
       CHECK(count * 10 >= first_round[index] * 9);
       CHECK(count > 0);
       // Exhausted: small requests may still fit, nothing may crash.
