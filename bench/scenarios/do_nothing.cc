@@ -5,6 +5,10 @@
 
 static __thread void* kept __attribute__((tls_model("initial-exec")));
 
-void* nothing_malloc(size_t) { return kept; }
+void* nothing_malloc(size_t) {
+  return kept;
+}
 void nothing_free(void*) {}
-void nothing_prepare(void* buffer) { kept = buffer; }
+void nothing_prepare(void* buffer) {
+  kept = buffer;
+}

@@ -67,7 +67,9 @@ class Random {
   uint64_t state_;
 };
 
-void write_byte(void* block) { *static_cast<volatile char*>(block) = 1; }
+void write_byte(void* block) {
+  *static_cast<volatile char*>(block) = 1;
+}
 
 void write_every_page(void* block, size_t size) {
   auto* bytes = static_cast<volatile char*>(block);
@@ -119,9 +121,9 @@ Outcome repeat(const Request& request, uint64_t pairs_per_iteration, Body body) 
       body.template operator()<Nothing>(thread, iterations);
     });
   } else {
-    elapsed = timed(request, [] {}, [&](unsigned thread) {
-      body.template operator()<System>(thread, iterations);
-    });
+    elapsed = timed(
+        request, [] {},
+        [&](unsigned thread) { body.template operator()<System>(thread, iterations); });
   }
   return {.ns_per_pair = elapsed / static_cast<double>(iterations * pairs_per_iteration),
           .latency_ns = {}};
@@ -418,10 +420,11 @@ constexpr Scenario kScenarios[] = {
     {"loop-16m", "16 MiB, each page written", 10'000, touched<16 * kMiB>},
     {"loop-32m", "32 MiB, each page written", 4'000, touched<32 * kMiB>},
     {"loop-64m", "64 MiB, each page written", 2'000, touched<64 * kMiB>},
-    {"large-random", "32 live blocks of 32 KiB-16 MiB, a random one replaced", 3'000,
-     large_random},
+    {"large-random", "32 live blocks of 32 KiB-16 MiB, a random one replaced", 3'000, large_random},
 };
 
 }  // namespace
 
-std::span<const Scenario> scenarios() { return kScenarios; }
+std::span<const Scenario> scenarios() {
+  return kScenarios;
+}

@@ -27,14 +27,18 @@ inline uintptr_t folded_load(const std::atomic<uintptr_t>& word) {
 #endif
 }
 
-constexpr bool is_power_of_two(size_t value) { return value != 0 && (value & (value - 1)) == 0; }
+constexpr bool is_power_of_two(size_t value) {
+  return value != 0 && (value & (value - 1)) == 0;
+}
 
 // `alignment` is a power of two. The result wraps for values within `alignment` of SIZE_MAX.
 constexpr size_t round_up(size_t value, size_t alignment) {
   return (value + alignment - 1) & ~(alignment - 1);
 }
 
-constexpr size_t round_down(size_t value, size_t alignment) { return value & ~(alignment - 1); }
+constexpr size_t round_down(size_t value, size_t alignment) {
+  return value & ~(alignment - 1);
+}
 
 constexpr uint32_t floor_log2(size_t value) {
   return 63 - static_cast<uint32_t>(std::countl_zero(static_cast<uint64_t>(value)));

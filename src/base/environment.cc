@@ -12,7 +12,9 @@
 namespace hakmem {
 namespace {
 
-char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter; }
+char lower(char letter) {
+  return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
+}
 
 bool matches(Text a, Text b) {
   if (a.length != b.length) return false;
@@ -28,7 +30,9 @@ bool Text::equals(const char* other) const {
   return matches(*this, {.data = other, .length = strlen(other)});
 }
 
-bool environment_is_readable() { return environ != nullptr; }
+bool environment_is_readable() {
+  return environ != nullptr;
+}
 
 Text environment_variable(const char* name) {
   if (environ == nullptr || getauxval(AT_SECURE) != 0) return {};

@@ -44,7 +44,9 @@ void check_rank_taken(LockRank rank) {
   held_ranks |= bit;
 }
 
-void check_rank_released(LockRank rank) { held_ranks &= ~(uint32_t{1} << static_cast<uint32_t>(rank)); }
+void check_rank_released(LockRank rank) {
+  held_ranks &= ~(uint32_t{1} << static_cast<uint32_t>(rank));
+}
 #else
 void check_rank_taken(LockRank) {}
 void check_rank_released(LockRank) {}

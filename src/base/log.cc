@@ -18,7 +18,9 @@ Line& Line::text(const char* string, size_t length) {
   return *this;
 }
 
-Line& Line::text(const char* string) { return text(string, strlen(string)); }
+Line& Line::text(const char* string) {
+  return text(string, strlen(string));
+}
 
 Line& Line::padded(const char* string, size_t width) {
   text(string);

@@ -18,7 +18,9 @@ namespace {
 
 using namespace hakmem;
 
-size_t page_size() { return static_cast<size_t>(getauxval(AT_PAGESZ)); }
+size_t page_size() {
+  return static_cast<size_t>(getauxval(AT_PAGESZ));
+}
 
 void* aligned_or_invalid(size_t alignment, size_t size) {
   if (!is_power_of_two(alignment)) {
@@ -50,7 +52,9 @@ HAKMEM_EXPORT void* memalign(size_t alignment, size_t size) {
   return aligned_or_invalid(alignment == 0 ? kMinimumBlock : alignment, size);
 }
 
-HAKMEM_EXPORT void* valloc(size_t size) { return allocate_aligned_general(page_size(), size); }
+HAKMEM_EXPORT void* valloc(size_t size) {
+  return allocate_aligned_general(page_size(), size);
+}
 
 // Rounds the size up to whole pages.
 HAKMEM_EXPORT void* pvalloc(size_t size) {

@@ -62,7 +62,9 @@ void complain(const char* variable, Text value, const char* accepted, Text used)
   line.send();
 }
 
-Text text_of(const char* string) { return {.data = string, .length = strlen(string)}; }
+Text text_of(const char* string) {
+  return {.data = string, .length = strlen(string)};
+}
 
 void set_mode(Text value, Source source, const char* variable) {
   if (!value.present()) return;
@@ -210,7 +212,9 @@ void parse_environment() {
 
 }  // namespace
 
-const Configuration& configuration() { return current; }
+const Configuration& configuration() {
+  return current;
+}
 
 void parse_configuration() {
   if (parsed) return;

@@ -42,9 +42,13 @@ struct FeatureDescription {
 inline constexpr FeatureDescription kFeatures[] = {
 #define HAKMEM_FEATURE(name, variable, category, accepted, minimal, fast, balanced, learning, \
                        research, acted_on, meaning)                                           \
-  {#name,    variable, FeatureCategory::category,                                             \
-   accepted, {minimal, fast, balanced, learning, research},                                   \
-   acted_on, meaning},
+  {#name,                                                                                     \
+   variable,                                                                                  \
+   FeatureCategory::category,                                                                 \
+   accepted,                                                                                  \
+   {minimal, fast, balanced, learning, research},                                             \
+   acted_on,                                                                                  \
+   meaning},
 #include "frontend/features.def"
 #undef HAKMEM_FEATURE
 };
@@ -71,8 +75,8 @@ struct Configuration {
 // The configuration in force. Readable from the first malloc on.
 const Configuration& configuration();
 
-// Parses the compiled-in defaults and the environment, once; later calls do nothing. Not thread-safe
-// against itself: the first allocation of a process happens on its only thread.
+// Parses the compiled-in defaults and the environment, once; later calls do nothing. Not
+// thread-safe against itself: the first allocation of a process happens on its only thread.
 void parse_configuration();
 
 // The name of the value a feature is set to, not terminated; its length in `length`.

@@ -63,7 +63,8 @@ void print_configuration(int descriptor) {
   for (const FeatureDescription& feature : kFeatures) print_feature(feature, descriptor);
   line.text("  option    large_threshold ").decimal(settings.large_threshold).send(descriptor);
   const char* policies[] = {"batch", "keep", "adaptive"};
-  line.text("  option    free_policy     ").text(policies[static_cast<size_t>(settings.free_policy)]);
+  line.text("  option    free_policy     ")
+      .text(policies[static_cast<size_t>(settings.free_policy)]);
   line.send(descriptor);
 }
 

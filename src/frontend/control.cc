@@ -18,11 +18,17 @@
 
 using namespace hakmem;
 
-HAKMEM_EXPORT int hakmem_version() { return HAKMEM_VERSION; }
+HAKMEM_EXPORT int hakmem_version() {
+  return HAKMEM_VERSION;
+}
 
-HAKMEM_EXPORT const char* hakmem_version_string() { return HAKMEM_VERSION_STRING; }
+HAKMEM_EXPORT const char* hakmem_version_string() {
+  return HAKMEM_VERSION_STRING;
+}
 
-HAKMEM_EXPORT const char* hakmem_mode() { return mode_name(configuration().mode); }
+HAKMEM_EXPORT const char* hakmem_mode() {
+  return mode_name(configuration().mode);
+}
 
 HAKMEM_EXPORT int hakmem_feature(const char* feature, char* value, size_t size) {
   for (size_t index = 0; index < kFeatureCount; ++index) {
@@ -40,11 +46,17 @@ HAKMEM_EXPORT int hakmem_feature(const char* feature, char* value, size_t size) 
   return -1;
 }
 
-HAKMEM_EXPORT void hakmem_print_configuration(int descriptor) { print_configuration(descriptor); }
+HAKMEM_EXPORT void hakmem_print_configuration(int descriptor) {
+  print_configuration(descriptor);
+}
 
-HAKMEM_EXPORT void hakmem_print_statistics(int descriptor) { print_statistics(descriptor); }
+HAKMEM_EXPORT void hakmem_print_statistics(int descriptor) {
+  print_statistics(descriptor);
+}
 
-HAKMEM_EXPORT size_t hakmem_purge() { return heap_trim(0); }
+HAKMEM_EXPORT size_t hakmem_purge() {
+  return heap_trim(0);
+}
 
 HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
   if (statistics == nullptr || statistics->size < offsetof(hakmem_statistics, reserved)) {
@@ -52,17 +64,16 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
     return -1;
   }
   const HeapStatistics heap = heap_statistics();
-  const hakmem_statistics now = {
-      .size = std::min(statistics->size, sizeof(hakmem_statistics)),
-      .version = 1,
-      .reserved = 0,
-      .allocated = heap.allocated_bytes,
-      .active = heap.active_bytes,
-      .metadata = heap.metadata_bytes,
-      .resident = page_heap.backend().resident_bytes(),
-      .mapped = heap.mapped_bytes,
-      .retained = heap.retained_bytes,
-      .purged = counters.purged_bytes.load(std::memory_order_relaxed)};
+  const hakmem_statistics now = {.size = std::min(statistics->size, sizeof(hakmem_statistics)),
+                                 .version = 1,
+                                 .reserved = 0,
+                                 .allocated = heap.allocated_bytes,
+                                 .active = heap.active_bytes,
+                                 .metadata = heap.metadata_bytes,
+                                 .resident = page_heap.backend().resident_bytes(),
+                                 .mapped = heap.mapped_bytes,
+                                 .retained = heap.retained_bytes,
+                                 .purged = counters.purged_bytes.load(std::memory_order_relaxed)};
   memcpy(statistics, &now, now.size);
   return 0;
 }

@@ -110,8 +110,14 @@ size_t direct_map_bytes(const void* address) {
   return entry.address != 0 ? entry.bytes : 0;
 }
 
-void direct_maps_before_fork() { maps_lock.lock_for_fork(); }
-void direct_maps_after_fork_in_parent() { maps_lock.unlock_after_fork_in_parent(); }
-void direct_maps_after_fork_in_child() { maps_lock.reset_after_fork_in_child(); }
+void direct_maps_before_fork() {
+  maps_lock.lock_for_fork();
+}
+void direct_maps_after_fork_in_parent() {
+  maps_lock.unlock_after_fork_in_parent();
+}
+void direct_maps_after_fork_in_child() {
+  maps_lock.reset_after_fork_in_child();
+}
 
 }  // namespace hakmem

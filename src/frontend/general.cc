@@ -39,7 +39,9 @@ ThreadHeap* serving_heap() {
   return heap;
 }
 
-bool too_large(size_t size) { return size > static_cast<size_t>(PTRDIFF_MAX); }
+bool too_large(size_t size) {
+  return size > static_cast<size_t>(PTRDIFF_MAX);
+}
 
 }  // namespace
 

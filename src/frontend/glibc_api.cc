@@ -76,18 +76,19 @@ HAKMEM_EXPORT int mallopt(int parameter, int) {
 HAKMEM_EXPORT int malloc_info(int options, FILE* stream) {
   if (options != 0) return EINVAL;
   const HeapStatistics heap = heap_statistics();
-  const int written =
-      fprintf(stream,
-              "<malloc version=\"hakmem-1\">\n"
-              "<total type=\"allocated\" size=\"%zu\"/>\n"
-              "<total type=\"active\" size=\"%zu\"/>\n"
-              "<total type=\"retained\" size=\"%zu\"/>\n"
-              "<total type=\"metadata\" size=\"%zu\"/>\n"
-              "<system type=\"current\" size=\"%zu\"/>\n"
-              "</malloc>\n",
-              heap.allocated_bytes, heap.active_bytes, heap.retained_bytes, heap.metadata_bytes,
-              heap.mapped_bytes);
+  const int written = fprintf(stream,
+                              "<malloc version=\"hakmem-1\">\n"
+                              "<total type=\"allocated\" size=\"%zu\"/>\n"
+                              "<total type=\"active\" size=\"%zu\"/>\n"
+                              "<total type=\"retained\" size=\"%zu\"/>\n"
+                              "<total type=\"metadata\" size=\"%zu\"/>\n"
+                              "<system type=\"current\" size=\"%zu\"/>\n"
+                              "</malloc>\n",
+                              heap.allocated_bytes, heap.active_bytes, heap.retained_bytes,
+                              heap.metadata_bytes, heap.mapped_bytes);
   return written < 0 ? -1 : 0;
 }
 
-HAKMEM_EXPORT void malloc_stats() { print_statistics(2); }
+HAKMEM_EXPORT void malloc_stats() {
+  print_statistics(2);
+}

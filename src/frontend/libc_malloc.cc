@@ -31,6 +31,8 @@ bool resolve_libc_malloc() {
   return resolved;
 }
 
-const LibcMalloc* libc_malloc() { return resolved ? &functions : nullptr; }
+const LibcMalloc* libc_malloc() {
+  return resolved ? &functions : nullptr;
+}
 
 }  // namespace hakmem

@@ -34,7 +34,9 @@ void apply_to_knobs(const Configuration& settings) {
   if (!settings.has(Feature::batch)) knobs.purge_batch.store(1, std::memory_order_relaxed);
 }
 
-void on_thread_exit(void*) { abandon_thread_heap(); }
+void on_thread_exit(void*) {
+  abandon_thread_heap();
+}
 
 // Locks are taken in the order of their ranks.
 void before_fork() {

@@ -102,20 +102,27 @@ inline void release(void* address) {
 extern "C" {
 
 void* operator_new(size_t size) HAKMEM_EXPORT_AS("_Znwm");
-void* operator_new(size_t size) { return fast_or(size, new_slow); }
+void* operator_new(size_t size) {
+  return fast_or(size, new_slow);
+}
 void* operator_new_array(size_t size) HAKMEM_EXPORT_AS("_Znam");
-void* operator_new_array(size_t size) { return fast_or(size, new_slow); }
+void* operator_new_array(size_t size) {
+  return fast_or(size, new_slow);
+}
 
 void* operator_new_nothrow(size_t size, const void*) HAKMEM_EXPORT_AS("_ZnwmRKSt9nothrow_t");
-void* operator_new_nothrow(size_t size, const void*) { return fast_or(size, new_nothrow_slow); }
+void* operator_new_nothrow(size_t size, const void*) {
+  return fast_or(size, new_nothrow_slow);
+}
 void* operator_new_array_nothrow(size_t size, const void*) HAKMEM_EXPORT_AS("_ZnamRKSt9nothrow_t");
 void* operator_new_array_nothrow(size_t size, const void*) {
   return fast_or(size, new_nothrow_slow);
 }
 
-void* operator_new_aligned(size_t size, size_t alignment)
-    HAKMEM_EXPORT_AS("_ZnwmSt11align_val_t");
-void* operator_new_aligned(size_t size, size_t alignment) { return new_aligned(size, alignment); }
+void* operator_new_aligned(size_t size, size_t alignment) HAKMEM_EXPORT_AS("_ZnwmSt11align_val_t");
+void* operator_new_aligned(size_t size, size_t alignment) {
+  return new_aligned(size, alignment);
+}
 void* operator_new_array_aligned(size_t size, size_t alignment)
     HAKMEM_EXPORT_AS("_ZnamSt11align_val_t");
 void* operator_new_array_aligned(size_t size, size_t alignment) {
@@ -134,9 +141,11 @@ void* operator_new_array_aligned_nothrow(size_t size, size_t alignment, const vo
 }
 
 // The page map knows size and alignment: all forms of delete are one.
-#define HAKMEM_DELETE(name, mangled, ...)                               \
+#define HAKMEM_DELETE(name, mangled, ...)                                        \
   void name(void* address __VA_OPT__(, ) __VA_ARGS__) HAKMEM_EXPORT_AS(mangled); \
-  void name(void* address __VA_OPT__(, ) __VA_ARGS__) { release(address); }
+  void name(void* address __VA_OPT__(, ) __VA_ARGS__) {                          \
+    release(address);                                                            \
+  }
 
 HAKMEM_DELETE(operator_delete, "_ZdlPv")
 HAKMEM_DELETE(operator_delete_array, "_ZdaPv")

@@ -41,7 +41,9 @@ class ExtentCache {
   }
 
   // From any thread: empties `slot`.
-  Span* take_any(uint32_t slot) { return slots_[slot].exchange(nullptr, std::memory_order_acquire); }
+  Span* take_any(uint32_t slot) {
+    return slots_[slot].exchange(nullptr, std::memory_order_acquire);
+  }
 
   // May be less by the time the caller looks: other threads take without telling.
   Slices held() const {

@@ -20,13 +20,14 @@ namespace {
 }
 
 [[noreturn]] void report_invalid(const char* function, void* address) {
-  fatal(function, "invalid pointer, not the start of a block:",
-        reinterpret_cast<uintptr_t>(address));
+  fatal(function,
+        "invalid pointer, not the start of a block:", reinterpret_cast<uintptr_t>(address));
 }
 
 void check_slab_block(Span& slab, void* address, const char* function) {
   void* start = page_heap.map().start_of(&slab);
-  const size_t offset = static_cast<size_t>(static_cast<char*>(address) - static_cast<char*>(start));
+  const size_t offset =
+      static_cast<size_t>(static_cast<char*>(address) - static_cast<char*>(start));
   if (!is_block_start(slab, offset)) report_invalid(function, address);
   if (!is_carved(slab, offset)) report_double_free(function, address);
   const auto* block = static_cast<Block*>(address);

@@ -40,7 +40,8 @@ bool fits_in_place(size_t bytes, size_t size) {
 }  // namespace
 
 void* heap_allocate(ThreadHeap* heap, size_t size) {
-  if (size <= kSlabLimit) return allocate_from_class(heap, size_class_of(std::max(size, size_t{1})));
+  if (size <= kSlabLimit)
+    return allocate_from_class(heap, size_class_of(std::max(size, size_t{1})));
   return start_of(allocate_extent(heap, size, 1));
 }
 

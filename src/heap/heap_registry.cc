@@ -33,19 +33,19 @@ ThreadHeap* make_heap() {
     chunk_end = chunk_next + kChunkBytes;
     chunk_bytes += kChunkBytes;
   }
-  auto* heap = new (reinterpret_cast<void*>(chunk_next)) ThreadHeap{
-      .direct = kNoHeap.direct,
-      .current = kNoHeap.current,
-      .available = {},
-      .full = {},
-      .extents = {},
-      .next_colour = 0,
-      .busy = false,
-      .thread = this_thread(),
-      .next_registered = heaps.load(std::memory_order_relaxed),
-      .pending = nullptr,
-      .state = HeapState::kOwned,
-      .forked = false};
+  auto* heap = new (reinterpret_cast<void*>(chunk_next))
+      ThreadHeap{.direct = kNoHeap.direct,
+                 .current = kNoHeap.current,
+                 .available = {},
+                 .full = {},
+                 .extents = {},
+                 .next_colour = 0,
+                 .busy = false,
+                 .thread = this_thread(),
+                 .next_registered = heaps.load(std::memory_order_relaxed),
+                 .pending = nullptr,
+                 .state = HeapState::kOwned,
+                 .forked = false};
   chunk_next += sizeof(ThreadHeap);
   heaps.store(heap, std::memory_order_release);
   count(counters.heaps_created);
@@ -112,16 +112,22 @@ void abandon_thread_heap() {
   abandon(*heap);
 }
 
-ThreadHeap* first_registered_heap() { return heaps.load(std::memory_order_acquire); }
+ThreadHeap* first_registered_heap() {
+  return heaps.load(std::memory_order_acquire);
+}
 
 size_t thread_heap_bytes() {
   LockGuard guard(registry_lock);
   return chunk_bytes;
 }
 
-void registry_before_fork() { registry_lock.lock_for_fork(); }
+void registry_before_fork() {
+  registry_lock.lock_for_fork();
+}
 
-void registry_after_fork_in_parent() { registry_lock.unlock_after_fork_in_parent(); }
+void registry_after_fork_in_parent() {
+  registry_lock.unlock_after_fork_in_parent();
+}
 
 void registry_after_fork_in_child() {
   registry_lock.reset_after_fork_in_child();

@@ -23,7 +23,8 @@ uint32_t observed_free_blocks(const Span& slab, uintptr_t start) {
 }
 
 uint32_t live_blocks(const Span& slab, uintptr_t start) {
-  if (slab.state != SlabState::kCurrent) return __atomic_load_n(&slab.outstanding, __ATOMIC_RELAXED);
+  if (slab.state != SlabState::kCurrent)
+    return __atomic_load_n(&slab.outstanding, __ATOMIC_RELAXED);
   const uint32_t carved = slab.carved.load(std::memory_order_relaxed);
   const uint32_t free = observed_free_blocks(slab, start);
   return free < carved ? carved - free : 0;
@@ -44,8 +45,9 @@ HeapStatistics heap_statistics() {
       const size_t bytes = Slices{span.slices}.bytes();
       switch (span.kind.load(std::memory_order_relaxed)) {
         case SpanKind::kSlab: {
-          const size_t live = size_t{live_blocks(span, region.base + (size_t{slice} << kSliceShift))} *
-                              span.block_size;
+          const size_t live =
+              size_t{live_blocks(span, region.base + (size_t{slice} << kSliceShift))} *
+              span.block_size;
           sum.allocated_bytes += live;
           if (live > 0) sum.active_bytes += bytes;
           break;

@@ -36,7 +36,9 @@ void for_each_huge_page(const Region& region, uint32_t slice, Slices length, Vis
   }
 }
 
-uint32_t slices_in(uint32_t mask) { return static_cast<uint32_t>(std::popcount(mask)); }
+uint32_t slices_in(uint32_t mask) {
+  return static_cast<uint32_t>(std::popcount(mask));
+}
 
 // The slice positions within a huge page that are multiples of `alignment`.
 uint32_t aligned_positions(Slices alignment) {
@@ -61,8 +63,7 @@ Span* PageHeap::allocate(Slices length, Slices alignment) {
 }
 
 Span* PageHeap::allocate_locked(Slices length, Slices alignment) {
-  const bool within =
-      length.count < kSlicesPerHugePage && alignment.count <= kSlicesPerHugePage;
+  const bool within = length.count < kSlicesPerHugePage && alignment.count <= kSlicesPerHugePage;
   return within ? place_within_huge_page(length, alignment)
                 : place_on_huge_pages(length, alignment);
 }
@@ -75,8 +76,7 @@ Span* PageHeap::place_within_huge_page(Slices length, Slices alignment) {
   }
   const uint32_t starts = starts_of_runs(~page->used, length.count) & allowed;
   const uint32_t reusable = starts & starts_of_runs(page->free_backed(), length.count);
-  const auto position =
-      static_cast<uint32_t>(std::countr_zero(reusable != 0 ? reusable : starts));
+  const auto position = static_cast<uint32_t>(std::countr_zero(reusable != 0 ? reusable : starts));
   return make_span(map_.region(page->region), page->index * kSlicesPerHugePage + position, length);
 }
 
@@ -150,7 +150,8 @@ bool PageHeap::find_run(const Region& region, HugePages whole, uint32_t tail, si
   while (at < region.watermark) {
     if (at == start) {  // the first page of a candidate
       const uintptr_t address = region.base + HugePages{at}.bytes();
-      start = at + static_cast<uint32_t>((round_up(address, alignment) - address) >> kHugePageShift);
+      start =
+          at + static_cast<uint32_t>((round_up(address, alignment) - address) >> kHugePageShift);
       at = start;
       if (at + needed > region.watermark) return false;
     }
@@ -282,7 +283,8 @@ void PageHeap::shrink(Span* span, Slices length) {
 }
 
 void PageHeap::enforce_retained_limit() {
-  const Slices limit = Slices{static_cast<uint32_t>(read_knob(knobs.retained_limit) >> kSliceShift)};
+  const Slices limit =
+      Slices{static_cast<uint32_t>(read_knob(knobs.retained_limit) >> kSliceShift)};
   if (retained() <= limit) return;
   purge_down_to({limit.count - limit.count / 8});
 }
@@ -333,8 +335,8 @@ bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t&
     for (uint32_t left = claim.slices; left != 0;) {
       const auto first = static_cast<uint32_t>(std::countr_zero(left));
       const auto length = static_cast<uint32_t>(std::countr_one(left >> first));
-      ranges[count_of_ranges++] = {
-          reinterpret_cast<void*>(start + (size_t{first} << kSliceShift)), Slices{length}.bytes()};
+      ranges[count_of_ranges++] = {reinterpret_cast<void*>(start + (size_t{first} << kSliceShift)),
+                                   Slices{length}.bytes()};
       left &= ~(low_mask(length) << first);
     }
     const bool whole = claim.slices == ~uint32_t{0};

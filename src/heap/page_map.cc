@@ -100,7 +100,8 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
     region.watermark = region.spans_ready = region.pages_ready = 0;
     return false;
   }
-  for (uint32_t page = 0; page < metadata_pages; ++page) region.huge_pages[page].used = ~uint32_t{0};
+  for (uint32_t page = 0; page < metadata_pages; ++page)
+    region.huge_pages[page].used = ~uint32_t{0};
   region.huge_pages[metadata_pages].used = low_mask(metadata_slices % kSlicesPerHugePage);
   if (index == 0) {
     base_ = region.base;

@@ -22,10 +22,10 @@ namespace hakmem {
 struct Region {
   uintptr_t base;
   HugePage* huge_pages;
-  uint32_t total;         // huge pages, metadata included
-  uint32_t watermark;     // huge pages below it are known to the page heap
-  uint32_t spans_ready;   // bytes of descriptors committed
-  uint32_t pages_ready;   // bytes of huge pages' state committed
+  uint32_t total;                       // huge pages, metadata included
+  uint32_t watermark;                   // huge pages below it are known to the page heap
+  uint32_t spans_ready;                 // bytes of descriptors committed
+  uint32_t pages_ready;                 // bytes of huge pages' state committed
   std::atomic<uintptr_t> limit_offset;  // bytes below it have readable descriptors
 
   Span* span_at(uint32_t slice) const {
@@ -43,8 +43,9 @@ class PageMap {
   bool find_block_in_first_region(const void* address, Span*& span) const {
     const uintptr_t offset = std::rotr(reinterpret_cast<uintptr_t>(address) - base_, kBlockShift);
     if (HAKMEM_UNLIKELY(offset >= folded_load(limit_))) return false;
-    span = reinterpret_cast<Span*>(descriptors_ + ((offset >> (kSliceShift - kSpanShift - kBlockShift)) &
-                                            ~((uintptr_t{1} << kSpanShift) - 1)));
+    span = reinterpret_cast<Span*>(descriptors_ +
+                                   ((offset >> (kSliceShift - kSpanShift - kBlockShift)) &
+                                    ~((uintptr_t{1} << kSpanShift) - 1)));
     return true;
   }
 

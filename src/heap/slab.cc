@@ -37,7 +37,8 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
   slab.block_size = static_cast<uint32_t>(block_size);
   slab.first_block = (colour % kColours * kCacheLine) & ~(alignment - 1);
   slab.carved.store(0, std::memory_order_relaxed);
-  slab.capacity = static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);
+  slab.capacity =
+      static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);
   slab.state = SlabState::kCurrent;
   slab.size_class = static_cast<uint8_t>(size_class);
   slab.remote.store(0, std::memory_order_relaxed);

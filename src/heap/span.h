@@ -48,9 +48,9 @@ struct alignas(128) Span {
   Span* next;
   Span* previous;
   std::atomic<uint32_t> carved;  // blocks ever put on `free` or handed out
-  uint32_t capacity;     // blocks that fit
-  uint32_t first_block;  // offset of block 0 from the slab's start: the colour
-  uint32_t slices;       // of the span; for kSlabInterior: slices back to the first
+  uint32_t capacity;             // blocks that fit
+  uint32_t first_block;          // offset of block 0 from the slab's start: the colour
+  uint32_t slices;               // of the span; for kSlabInterior: slices back to the first
   std::atomic<SpanKind> kind;
   SlabState state;
   uint8_t size_class;

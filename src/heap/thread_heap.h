@@ -34,7 +34,7 @@ struct alignas(64) ThreadHeap {
   // Set while queues and counts change. A fork in another thread meanwhile finds them torn.
   std::atomic<bool> busy;
   std::atomic<uintptr_t> thread;  // the owner's thread pointer
-  ThreadHeap* next_registered;  // all heaps, for statistics and fork
+  ThreadHeap* next_registered;    // all heaps, for statistics and fork
 
   // Slabs with uncollected remote frees, linked by next_pending.
   alignas(64) std::atomic<Span*> pending;
@@ -86,8 +86,7 @@ inline ThreadHeap* thread_heap() {
 }
 
 inline void set_thread_heap(ThreadHeap* heap) {
-  thread_heap_distance =
-      reinterpret_cast<uintptr_t>(heap) - reinterpret_cast<uintptr_t>(&kNoHeap);
+  thread_heap_distance = reinterpret_cast<uintptr_t>(heap) - reinterpret_cast<uintptr_t>(&kNoHeap);
 }
 
 // Collects the remote frees of an abandoned heap, unless some thread is at it already.
@@ -96,7 +95,8 @@ void collect_if_abandoned(ThreadHeap& heap);
 // Marks a heap as changing for the time of a scope.
 class BusyScope {
  public:
-  explicit BusyScope(ThreadHeap& heap) : heap_(heap), outer_(heap.busy.load(std::memory_order_relaxed)) {
+  explicit BusyScope(ThreadHeap& heap)
+      : heap_(heap), outer_(heap.busy.load(std::memory_order_relaxed)) {
     heap_.busy.store(true, std::memory_order_relaxed);
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }

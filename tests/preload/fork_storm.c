@@ -41,7 +41,9 @@ static void handler(void) {
 }
 
 static void* kept_by_handler;
-static void keep(void) { kept_by_handler = realloc(kept_by_handler, 500); }
+static void keep(void) {
+  kept_by_handler = realloc(kept_by_handler, 500);
+}
 
 int main(void) {
   pthread_atfork(handler, handler, handler);

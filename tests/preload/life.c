@@ -14,7 +14,9 @@
 static void* from_constructor;
 static void* from_resolver;
 
-static int implementation(void) { return 7; }
+static int implementation(void) {
+  return 7;
+}
 
 #if defined(__x86_64__) || defined(__aarch64__)
 static int (*resolve(void))(void) {
@@ -25,7 +27,9 @@ static int (*resolve(void))(void) {
 }
 int chosen(void) __attribute__((ifunc("resolve")));
 #else
-int chosen(void) { return implementation(); }
+int chosen(void) {
+  return implementation();
+}
 #endif
 
 __attribute__((constructor(101))) static void first(void) {
@@ -39,7 +43,9 @@ static void at_exit(void) {
   free(block);
 }
 
-__attribute__((destructor(101))) static void last(void) { free(malloc(50)); }
+__attribute__((destructor(101))) static void last(void) {
+  free(malloc(50));
+}
 
 static void* load_and_unload(void* unused) {
   for (int round = 0; round < 20; ++round) {

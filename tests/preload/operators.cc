@@ -19,7 +19,9 @@ void give_up_after_three() {
   if (++handler_calls == 3) std::set_new_handler(nullptr);
 }
 
-void throw_something() { throw 42; }
+void throw_something() {
+  throw 42;
+}
 
 constexpr size_t kImpossible = size_t{1} << 46;
 
@@ -47,9 +49,9 @@ int main() {
     ::operator delete[](::operator new[](size, nothrow), nothrow);
     for (size_t alignment = 32; alignment <= 4096; alignment *= 2) {
       const align_val_t aligned{alignment};
-      void* blocks[] = {::operator new(size, aligned), ::operator new(size, aligned, nothrow),
+      void* blocks[] = {::operator new(size, aligned),   ::operator new(size, aligned, nothrow),
                         ::operator new[](size, aligned), ::operator new[](size, aligned, nothrow),
-                        ::operator new(size, aligned), ::operator new[](size, aligned)};
+                        ::operator new(size, aligned),   ::operator new[](size, aligned)};
       for (void* block : blocks) {
         CHECK(block != nullptr && reinterpret_cast<uintptr_t>(block) % alignment == 0);
         std::memset(block, 1, size);
@@ -68,10 +70,10 @@ int main() {
   volatile size_t impossible = kImpossible;
   CHECK(throws_bad_alloc([&] { ::operator delete(::operator new(impossible)); }));
   CHECK(throws_bad_alloc([&] { ::operator delete[](::operator new[](impossible)); }));
-  CHECK(throws_bad_alloc([&] { ::operator delete(::operator new(impossible, align_val_t{64})); }));
+  CHECK(throws_bad_alloc([&] { ::operator delete(::operator new (impossible, align_val_t{64})); }));
   CHECK(::operator new(impossible, nothrow) == nullptr);
   CHECK(::operator new[](impossible, nothrow) == nullptr);
-  CHECK(::operator new(impossible, align_val_t{64}, nothrow) == nullptr);
+  CHECK(::operator new (impossible, align_val_t{64}, nothrow) == nullptr);
 
   std::set_new_handler(give_up_after_three);
   CHECK(throws_bad_alloc([&] { ::operator delete(::operator new(impossible)); }));

@@ -3,7 +3,13 @@
 
 static void* kept;
 
-__attribute__((constructor)) static void load(void) { kept = malloc(4000); }
-__attribute__((destructor)) static void unload(void) { free(kept); }
+__attribute__((constructor)) static void load(void) {
+  kept = malloc(4000);
+}
+__attribute__((destructor)) static void unload(void) {
+  free(kept);
+}
 
-void* plugin_make(size_t size) { return malloc(size); }
+void* plugin_make(size_t size) {
+  return malloc(size);
+}

@@ -84,8 +84,8 @@ static void too_large(void) {
 
 static void alignments(void) {
   for (size_t alignment = 16; alignment <= 4 << 20; alignment *= 2) {
-    const size_t tried[] = {0, 1, 16, 100, 256, alignment - 1, alignment, alignment + 1, 70000,
-                            2500000};
+    const size_t tried[] = {0,     1,      16, 100, 256, alignment - 1, alignment, alignment + 1,
+                            70000, 2500000};
     for (size_t index = 0; index < sizeof tried / sizeof *tried; ++index) {
       const size_t size = tried[index];
       void* blocks[3] = {memalign(alignment, size), aligned_alloc(alignment, size), NULL};
@@ -151,8 +151,8 @@ static void errno_is_kept(void) {
 }
 
 static void other_names(void) {
-  void* blocks[] = {__libc_malloc(10),        __libc_calloc(3, 10),   __libc_realloc(NULL, 10),
-                    __libc_memalign(128, 10), __libc_valloc(10),      __libc_pvalloc(10)};
+  void* blocks[] = {__libc_malloc(10),        __libc_calloc(3, 10), __libc_realloc(NULL, 10),
+                    __libc_memalign(128, 10), __libc_valloc(10),    __libc_pvalloc(10)};
   for (size_t index = 0; index < sizeof blocks / sizeof *blocks; ++index) {
     CHECK(blocks[index] != NULL);
     CHECK(malloc_usable_size(blocks[index]) >= 10);

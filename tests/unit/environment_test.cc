@@ -9,7 +9,9 @@
 namespace hakmem {
 namespace {
 
-Text text(const char* string) { return {.data = string, .length = strlen(string)}; }
+Text text(const char* string) {
+  return {.data = string, .length = strlen(string)};
+}
 
 TEST(Environment, FindsWholeNamesOnly) {
   setenv("HAKMEM_TEST_LONGER", "wrong", 1);
@@ -51,7 +53,9 @@ TEST(Environment, TakesPartsOfAList) {
   EXPECT_EQ(rest.length, 0u);
 }
 
-TEST(Environment, KnowsTheProgram) { EXPECT_TRUE(program_name().equals("unit_tests")); }
+TEST(Environment, KnowsTheProgram) {
+  EXPECT_TRUE(program_name().equals("unit_tests"));
+}
 
 }  // namespace
 }  // namespace hakmem

@@ -6,7 +6,9 @@ namespace hakmem {
 
 FakeBackend fake;
 
-void reset_fake_backend() { fake = {}; }
+void reset_fake_backend() {
+  fake = {};
+}
 
 namespace {
 
@@ -35,7 +37,9 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return kLinuxBackend.purge(ranges, count);
 }
 
-MemoryLimits limits() { return fake.limits; }
+MemoryLimits limits() {
+  return fake.limits;
+}
 
 Backend make() {
   Backend backend = kLinuxBackend;

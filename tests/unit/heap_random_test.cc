@@ -105,8 +105,8 @@ void work(Exchange& exchange, unsigned seed, int steps) {
       const size_t size = std::max<size_t>(random_size(random), 1);
       Record kept = record;
       kept.size = std::min(record.size, size);
-      kept.block = static_cast<unsigned char*>(
-          heap_reallocate(scope.heap(), record.block, size, "realloc"));
+      kept.block =
+          static_cast<unsigned char*>(heap_reallocate(scope.heap(), record.block, size, "realloc"));
       ASSERT_NE(kept.block, nullptr);
       for (size_t at = 0; at < std::min<size_t>(kept.size, 256); ++at) {
         ASSERT_EQ(kept.block[at], kept.pattern);
@@ -131,7 +131,8 @@ TEST(HeapRandom, AgainstAModel) {
   for (unsigned generation = 0; generation < 3; ++generation) {
     std::vector<std::thread> threads;
     for (unsigned thread = 0; thread < 3; ++thread) {
-      threads.emplace_back([&, thread] { work(exchange, seed + generation * 10 + thread, 20'000); });
+      threads.emplace_back(
+          [&, thread] { work(exchange, seed + generation * 10 + thread, 20'000); });
     }
     for (std::thread& thread : threads) thread.join();
   }

@@ -27,9 +27,7 @@ TEST(Lock, Excludes) {
 TEST(Lock, TheForkingThreadPassesThrough) {
   Lock lock(LockRank::kPageHeap);
   lock.lock_for_fork();
-  {
-    LockGuard guard(lock);
-  }
+  { LockGuard guard(lock); }
   bool other_got_in = false;
   std::thread other([&] {
     LockGuard guard(lock);

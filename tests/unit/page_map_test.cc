@@ -35,8 +35,13 @@ TEST(PageMap, ForeignAddressesAreNotFound) {
   const PageMap& map = heap.map();
   const Region& region = map.region(0);
   const uintptr_t limit = region.base + region.limit_offset;
-  const uintptr_t addresses[] = {0, 16, region.base - 16, limit, limit + 16,
-                                 ~uintptr_t{15}, uintptr_t{1} << 63,
+  const uintptr_t addresses[] = {0,
+                                 16,
+                                 region.base - 16,
+                                 limit,
+                                 limit + 16,
+                                 ~uintptr_t{15},
+                                 uintptr_t{1} << 63,
                                  reinterpret_cast<uintptr_t>(&on_stack) & ~uintptr_t{15}};
   for (const uintptr_t address : addresses) {
     EXPECT_EQ(map.find(reinterpret_cast<void*>(address)), nullptr) << std::hex << address;

@@ -24,15 +24,16 @@ class ErrnoSaver {
   const int saved_;
 };
 
-size_t page_size() { return static_cast<size_t>(getauxval(AT_PAGESZ)); }
+size_t page_size() {
+  return static_cast<size_t>(getauxval(AT_PAGESZ));
+}
 
 // mmap aligns to a page: ask for more and give the ends back.
 void* map_aligned(size_t bytes, size_t alignment, int protection) {
   ErrnoSaver errno_saver;
   const size_t slack = alignment > page_size() ? alignment - page_size() : 0;
   if (bytes + slack < bytes) return nullptr;
-  void* mapped =
-      mmap(nullptr, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* mapped = mmap(nullptr, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
   const auto start = reinterpret_cast<uintptr_t>(mapped);
   const uintptr_t aligned = round_up(start, alignment);
@@ -44,7 +45,9 @@ void* map_aligned(size_t bytes, size_t alignment, int protection) {
 
 // Without MAP_NORESERVE: address space without access is not charged, and the commit is, so that
 // the kernel's overcommit heuristic refuses what it would refuse of mmap.
-void* reserve(size_t bytes, size_t alignment) { return map_aligned(bytes, alignment, PROT_NONE); }
+void* reserve(size_t bytes, size_t alignment) {
+  return map_aligned(bytes, alignment, PROT_NONE);
+}
 
 void* map(size_t bytes, size_t alignment) {
   return map_aligned(bytes, alignment, PROT_READ | PROT_WRITE);

@@ -46,7 +46,8 @@ MemoryLimits process_memory_limits() {
                       .address_space_bytes = SIZE_MAX,
                       .commit_is_charged = false};
   struct sysinfo information;
-  if (sysinfo(&information) == 0) limits.physical_bytes = information.totalram * information.mem_unit;
+  if (sysinfo(&information) == 0)
+    limits.physical_bytes = information.totalram * information.mem_unit;
   struct rlimit address_space;
   if (getrlimit(RLIMIT_AS, &address_space) == 0 && address_space.rlim_cur != RLIM_INFINITY) {
     limits.address_space_bytes = address_space.rlim_cur;
