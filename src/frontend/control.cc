@@ -7,14 +7,13 @@
 #include <algorithm>
 
 #include "frontend/configuration.h"
+#include "frontend/export.h"
 #include "frontend/statistics_print.h"
 #include "frontend/version.h"
 #include "hakmem/hakmem.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
 #include "telemetry/counters.h"
-
-#define HAKMEM_EXPORT extern "C" __attribute__((visibility("default")))
 
 using namespace hakmem;
 

@@ -9,11 +9,10 @@
 #include <climits>
 
 #include "frontend/configuration.h"
+#include "frontend/export.h"
 #include "frontend/libc_malloc.h"
 #include "frontend/statistics_print.h"
 #include "heap/heap.h"
-
-#define HAKMEM_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 

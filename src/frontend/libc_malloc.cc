@@ -8,7 +8,7 @@
 namespace hakmem {
 namespace {
 
-constinit LibcMalloc functions;
+constinit LibcMalloc functions{};
 constinit bool resolved = false;
 
 template <class Function>

@@ -18,11 +18,9 @@
 #include <cstddef>
 
 #include "base/bits.h"
+#include "frontend/export.h"
 #include "frontend/general.h"
 #include "heap/fast_path.h"
-
-#define HAKMEM_EXPORT extern "C" __attribute__((visibility("default")))
-#define HAKMEM_ALIAS(name) __attribute__((alias(#name), copy(name), visibility("default")))
 
 namespace {
 
