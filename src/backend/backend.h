@@ -13,13 +13,10 @@ struct AddressRange {
   size_t bytes;
 };
 
-// What the process may use; read once, when the first region is reserved.
+// What the process may use; read when a region is reserved.
 struct MemoryLimits {
   size_t physical_bytes;       // of the machine
   size_t address_space_bytes;  // RLIMIT_AS, SIZE_MAX when unlimited
-  // vm.overcommit_memory=2: writable memory counts when it is committed, touched or not, and only
-  // `decommit` gives the charge back.
-  bool commit_is_charged;
 };
 
 // All addresses and sizes are multiples of the page size. Every function preserves errno; they
@@ -49,6 +46,9 @@ struct Backend {
   // Whether anything is mapped at the page of `address`.
   bool (*is_mapped)(const void* address);
   MemoryLimits (*limits)();
+  // vm.overcommit_memory=2: writable memory counts when it is committed, touched or not, and only
+  // `decommit` gives the charge back.
+  bool (*commit_is_charged)();
   size_t (*page_size)();
   // Bytes of the process in physical memory; 0 when the system does not tell.
   size_t (*resident_bytes)();

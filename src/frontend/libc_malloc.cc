@@ -3,36 +3,41 @@
 // Never: a partial table published.
 #include "frontend/libc_malloc.h"
 
-#include <dlfcn.h>
+#include <atomic>
+
+#include "frontend/loaded_library.h"
 
 namespace hakmem {
 namespace {
 
 constinit LibcMalloc functions{};
-constinit bool resolved = false;
+constinit std::atomic<bool> resolved{false};
 
 template <class Function>
-bool resolve(void* libc, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(libc, name));
+bool resolve(const LoadedLibrary& libc, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(libc.find(name));
   return function != nullptr;
+}
+
+// Two threads may both do this: they write the same values.
+bool resolve_all() {
+  LoadedLibrary libc;
+  return libc.open("libc.so.6") && resolve(libc, "malloc", functions.malloc) &&
+         resolve(libc, "free", functions.free) && resolve(libc, "calloc", functions.calloc) &&
+         resolve(libc, "realloc", functions.realloc) &&
+         resolve(libc, "memalign", functions.memalign) &&
+         resolve(libc, "malloc_usable_size", functions.malloc_usable_size) &&
+         resolve(libc, "malloc_trim", functions.malloc_trim);
 }
 
 }  // namespace
 
-bool resolve_libc_malloc() {
-  void* libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
-  if (libc == nullptr) return false;
-  resolved = resolve(libc, "malloc", functions.malloc) && resolve(libc, "free", functions.free) &&
-             resolve(libc, "calloc", functions.calloc) &&
-             resolve(libc, "realloc", functions.realloc) &&
-             resolve(libc, "memalign", functions.memalign) &&
-             resolve(libc, "malloc_usable_size", functions.malloc_usable_size) &&
-             resolve(libc, "malloc_trim", functions.malloc_trim);
-  return resolved;
-}
-
 const LibcMalloc* libc_malloc() {
-  return resolved ? &functions : nullptr;
+  if (!resolved.load(std::memory_order_acquire)) {
+    if (!resolve_all()) return nullptr;
+    resolved.store(true, std::memory_order_release);
+  }
+  return &functions;
 }
 
 }  // namespace hakmem

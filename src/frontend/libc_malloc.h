@@ -1,7 +1,8 @@
 // Owns: the door to libc's own allocator.
 // Called by: minimal mode, frees of pointers that are not ours.
-// Never: resolved on first need (a failing dlsym allocates); never RTLD_NEXT (which finds another
-// allocator under programs that link one).
+// Never: dlopen or dlsym, which allocate and drag a quarter megabyte of the loader into every
+// process; never the next definition in the search order (RTLD_NEXT finds jemalloc in programs
+// that link it).
 #pragma once
 
 #include <cstddef>
@@ -18,10 +19,8 @@ struct LibcMalloc {
   int (*malloc_trim)(size_t);
 };
 
-// From the constructor. False where there is no libc to load from (static programs).
-bool resolve_libc_malloc();
-
-// nullptr before resolve_libc_malloc has succeeded.
+// Found in the symbol table of the process's libc.so.6 on the first call: no lock, no allocation,
+// any thread. nullptr before libc is relocated (IFUNC resolvers) and in static programs.
 const LibcMalloc* libc_malloc();
 
 }  // namespace hakmem

@@ -10,7 +10,6 @@
 #include "base/environment.h"
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
-#include "frontend/libc_malloc.h"
 #include "frontend/statistics_print.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
@@ -57,7 +56,6 @@ void after_fork_in_child() {
 __attribute__((constructor)) void construct() {
   const int saved = errno;
   start_up();
-  resolve_libc_malloc();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);

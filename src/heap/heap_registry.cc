@@ -26,7 +26,7 @@ constinit size_t chunk_bytes = 0;
 ThreadHeap* make_heap() {
   if (chunk_end - chunk_next < sizeof(ThreadHeap)) {
     const Backend& backend = page_heap.backend();
-    void* chunk = backend.map(kChunkBytes, kSliceSize);
+    void* chunk = backend.map(kChunkBytes, backend.page_size());
     if (chunk == nullptr) return nullptr;
     backend.exclude_from_dump(chunk, kChunkBytes);
     chunk_next = reinterpret_cast<uintptr_t>(chunk);

@@ -325,7 +325,7 @@ size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) 
 }
 
 bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
-  const bool charged = map_.limits().commit_is_charged;
+  const bool charged = backend_->commit_is_charged();
   bool accepted = true;
   for (size_t index = 0; index < count_of_claims; ++index) {
     const Claim& claim = claims[index];

@@ -79,8 +79,7 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   const size_t smallest = round_up(
       std::max(kSmallestRegion, needed_pages * kHugePageSize + metadata_size(needed_pages) * 2),
       kHugePageSize);
-  limits_ = backend.limits();
-  size_t bytes = std::max(preferred_region_size(limits_), smallest);
+  size_t bytes = std::max(preferred_region_size(backend.limits()), smallest);
   void* base = backend.reserve(bytes, kHugePageSize);
   while (base == nullptr && bytes > smallest) {
     bytes = std::max(round_down(bytes / 2, kHugePageSize), smallest);

@@ -72,8 +72,6 @@ class PageMap {
   bool raise_watermark(const Backend& backend, Region& region, HugePages more);
 
   size_t metadata_bytes() const;
-  // As read when the latest region was reserved.
-  const MemoryLimits& limits() const { return limits_; }
 
  private:
   static constexpr int kBlockShift = 4;
@@ -85,7 +83,6 @@ class PageMap {
   std::atomic<uintptr_t> limit_{0};
   std::atomic<uint32_t> count_{0};
   std::array<Region, kMaximumRegions> regions_{};
-  MemoryLimits limits_{};
 };
 
 }  // namespace hakmem

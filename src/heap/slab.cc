@@ -78,7 +78,6 @@ void reset_empty_slab(Span& slab) {
   slab.free = &kEndOfList;
   slab.carved.store(0, std::memory_order_relaxed);
   slab.outstanding = 0;
-  slab.zeroed = false;
 }
 
 bool is_on_free_list(const Span& slab, const Block* block, const void* start) {

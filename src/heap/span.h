@@ -37,30 +37,32 @@ enum class SlabState : uint8_t {
 
 // One per slice, 128 bytes, zero when never used. The page map is the array of them: the
 // descriptor of an address is one subtraction and one shift away, with no load in between.
-// First line: written by the owner alone. Second line: written by other threads.
+// First line: the owner's alone, written by every malloc. Second line: what a thread that frees
+// remotely reads and writes; were `owner` beside `free`, every remote free would pull the line that
+// the owner is writing.
 struct alignas(128) Span {
-  // The thread pointer of the owner, 0 when no live thread owns it. The lowest bit is set where a
-  // free has to leave the fast path: the slab is full, or has several slices.
-  std::atomic<uintptr_t> owner;
   Block* free;           // LIFO, ends at kEndOfList
   uint32_t outstanding;  // blocks not in `free`; exact unless kCurrent
-  uint32_t block_size;   // bytes
+  SlabState state;
+  bool zeroed;  // extent that still reads as zeros
   Span* next;
   Span* previous;
-  std::atomic<uint32_t> carved;  // blocks ever put on `free` or handed out
-  uint32_t capacity;             // blocks that fit
-  uint32_t first_block;          // offset of block 0 from the slab's start: the colour
-  uint32_t slices;               // of the span; for kSlabInterior: slices back to the first
-  std::atomic<SpanKind> kind;
-  SlabState state;
-  uint8_t size_class;
-  bool zeroed;  // extent or uncarved slab memory that still reads as zeros
 
+  // The thread pointer of the owner, 0 when no live thread owns it. The lowest bit is set where a
+  // free has to leave the fast path: the slab is full, or has several slices.
+  alignas(64) std::atomic<uintptr_t> owner;
   // Blocks freed by other threads: a LIFO of Blocks, and in bit 0 whether the span is on its
   // heap's list of pending spans.
-  alignas(64) std::atomic<uintptr_t> remote;
+  std::atomic<uintptr_t> remote;
   Span* next_pending;
   ThreadHeap* heap;
+  uint32_t block_size;           // bytes
+  uint32_t capacity;             // blocks that fit
+  uint32_t first_block;          // offset of block 0 from the slab's start: the colour
+  std::atomic<uint32_t> carved;  // blocks ever put on `free` or handed out
+  uint32_t slices;               // of the span; for kSlabInterior: slices back to the first
+  std::atomic<SpanKind> kind;
+  uint8_t size_class;
 };
 
 static_assert(sizeof(Span) == 128);

@@ -60,23 +60,23 @@ uint32_t length_of_list(const Span& slab) {
 
 }  // namespace
 
-constinit Span kNoSlab = {.owner = {},
-                          .free = &kEndOfList,
+constinit Span kNoSlab = {.free = &kEndOfList,
                           .outstanding = 0,
-                          .block_size = 1,
+                          .state = SlabState::kFull,
+                          .zeroed = false,
                           .next = nullptr,
                           .previous = nullptr,
-                          .carved = {},
-                          .capacity = 0,
-                          .first_block = 0,
-                          .slices = 0,
-                          .kind = SpanKind::kFree,
-                          .state = SlabState::kFull,
-                          .size_class = 0,
-                          .zeroed = false,
+                          .owner = {},
                           .remote = {},
                           .next_pending = nullptr,
-                          .heap = nullptr};
+                          .heap = nullptr,
+                          .block_size = 1,
+                          .capacity = 0,
+                          .first_block = 0,
+                          .carved = {},
+                          .slices = 0,
+                          .kind = SpanKind::kFree,
+                          .size_class = 0};
 
 constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .current = no_slabs<kSizeClasses>(),

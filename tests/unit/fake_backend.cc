@@ -41,6 +41,8 @@ MemoryLimits limits() {
   return fake.limits;
 }
 
+bool commit_is_charged() { return fake.commit_is_charged; }
+
 Backend make() {
   Backend backend = kLinuxBackend;
   backend.reserve = reserve;
@@ -48,6 +50,7 @@ Backend make() {
   backend.decommit = decommit;
   backend.purge = purge;
   backend.limits = limits;
+  backend.commit_is_charged = commit_is_charged;
   return backend;
 }
 

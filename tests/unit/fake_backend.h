@@ -14,8 +14,8 @@ struct FakeBackend {
   size_t largest_reservation = SIZE_MAX;
   bool refuse_purge = false;
   MemoryLimits limits = {.physical_bytes = size_t{64} << 20,
-                         .address_space_bytes = SIZE_MAX,
-                         .commit_is_charged = false};
+                         .address_space_bytes = SIZE_MAX};
+  bool commit_is_charged = false;
   size_t purged_ranges = 0;
   size_t purged_bytes = 0;
   size_t decommitted_bytes = 0;

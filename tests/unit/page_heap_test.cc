@@ -188,7 +188,7 @@ TEST_F(PageHeapTest, MoreRegionsWhenTheFirstIsFull) {
 }
 
 TEST_F(PageHeapTest, ChargedCommitIsGivenBack) {
-  fake.limits.commit_is_charged = true;
+  fake.commit_is_charged = true;
   Span* span = heap_.allocate({kSlicesPerHugePage * 3});
   memset(start(span), 1, HugePages{3}.bytes());
   heap_.free(span);

@@ -106,6 +106,7 @@ constinit const Backend kLinuxBackend = {
     .unmap = unmap,
     .is_mapped = is_mapped,
     .limits = process_memory_limits,
+    .commit_is_charged = process_commit_is_charged,
     .page_size = page_size,
     .resident_bytes = process_resident_bytes,
 };

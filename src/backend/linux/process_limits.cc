@@ -43,8 +43,7 @@ size_t statm_bytes(int field) {
 MemoryLimits process_memory_limits() {
   const int saved = errno;
   MemoryLimits limits{.physical_bytes = size_t{4} << 30,
-                      .address_space_bytes = SIZE_MAX,
-                      .commit_is_charged = false};
+                      .address_space_bytes = SIZE_MAX};
   struct sysinfo information;
   if (sysinfo(&information) == 0)
     limits.physical_bytes = information.totalram * information.mem_unit;
@@ -52,11 +51,16 @@ MemoryLimits process_memory_limits() {
   if (getrlimit(RLIMIT_AS, &address_space) == 0 && address_space.rlim_cur != RLIM_INFINITY) {
     limits.address_space_bytes = address_space.rlim_cur;
   }
-  char mode;
-  limits.commit_is_charged =
-      read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';
   errno = saved;
   return limits;
+}
+
+bool process_commit_is_charged() {
+  const int saved = errno;
+  char mode;
+  const bool strict = read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';
+  errno = saved;
+  return strict;
 }
 
 bool process_address_space_allows(size_t more, size_t reserved_uncommitted) {

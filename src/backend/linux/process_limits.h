@@ -9,6 +9,9 @@ namespace hakmem {
 
 MemoryLimits process_memory_limits();
 
+// See Backend::commit_is_charged; false without /proc.
+bool process_commit_is_charged();
+
 // See Backend::address_space_allows. One getrlimit; reads /proc/self/statm only under a limit.
 bool process_address_space_allows(size_t more, size_t reserved_uncommitted);
 
