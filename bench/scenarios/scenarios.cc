@@ -71,6 +71,8 @@ void write_byte(void* block) {
   *static_cast<volatile char*>(block) = 1;
 }
 
+void read_byte(void* block) { (void)*static_cast<volatile char*>(block); }
+
 void write_every_page(void* block, size_t size) {
   auto* bytes = static_cast<volatile char*>(block);
   for (size_t at = 0; at < size; at += kPage) bytes[at] = 1;
@@ -219,7 +221,7 @@ Outcome bulk(const Request& request) {
   });
 }
 
-// One thread allocates, the other frees; pairs of threads, each with a ring between them.
+// One thread allocates and writes, the other reads and frees; pairs of threads, each with a ring between them.
 struct Ring {
   static constexpr size_t kPlaces = 1024;
   alignas(64) std::array<void*, kPlaces> places;
@@ -250,7 +252,11 @@ void consume(Ring& ring, uint64_t iterations) {
       std::this_thread::yield();
       continue;
     }
-    for (; i < produced; ++i) Allocator::release(ring.places[i % Ring::kPlaces]);
+    for (; i < produced; ++i) {
+      void* block = ring.places[i % Ring::kPlaces];
+      read_byte(block);
+      Allocator::release(block);
+    }
     ring.consumed.store(i, std::memory_order_release);
   }
 }
