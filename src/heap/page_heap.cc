@@ -202,11 +202,6 @@ bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
         !backend_->commit(reinterpret_cast<void*>(start), stop - start)) {
       return false;
     }
-    // Growth is expected to fill; one decision per huge page, before its first touch.
-    if (committed_.bytes() >= read_knob(knobs.huge_pages_from)) {
-      backend_->promote(reinterpret_cast<void*>(start), stop - start);
-      count(counters.promoted_bytes, stop - start);
-    }
     for (uint32_t page = index; page < end; ++page) {
       region.huge_pages[page].committed = true;
       bins_.update(region.huge_pages[page]);

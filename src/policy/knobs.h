@@ -13,9 +13,6 @@ struct Knobs {
   std::atomic<size_t> retained_limit{size_t{256} << 20};
   // Freed extents that one thread keeps for itself, in bytes; 0 turns that level off.
   std::atomic<size_t> thread_cache_limit{size_t{8} << 20};
-  // Data memory, in bytes, from which on the heap asks for huge pages: below it a process is small
-  // and must not pay 2 MiB for its first touch of each. SIZE_MAX never asks.
-  std::atomic<size_t> huge_pages_from{size_t{8} << 20};
   // Ranges that go to the kernel in one purge; 1 turns batching off.
   std::atomic<size_t> purge_batch{64};
 };

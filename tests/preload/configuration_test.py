@@ -120,11 +120,6 @@ check("bigcache on", on["extent_cache_hits"] > 0, on)
 off = counters({"HAKMEM_BIGCACHE": "off"})
 check("bigcache off", off["extent_cache_hits"] == 0 and off["retained"] == 0
       and off["purged_bytes"] > 0, off)
-on = counters({"HAKMEM_THP": "auto"})
-check("thp auto: growth on huge pages, not the first megabytes",
-      0 < on["promoted_bytes"] <= on["committed_bytes"] - (6 << 20), on)
-off = counters({"HAKMEM_THP": "off"})
-check("thp off", off["promoted_bytes"] == 0, off)
 batched = counters({"HAKMEM_BATCH": "on"})
 single = counters({"HAKMEM_BATCH": "off"})
 check("batch off: one huge page at a time", single["purges"] > 2 * batched["purges"],
