@@ -71,7 +71,9 @@ void write_byte(void* block) {
   *static_cast<volatile char*>(block) = 1;
 }
 
-void read_byte(void* block) { (void)*static_cast<volatile char*>(block); }
+void read_byte(void* block) {
+  (void)*static_cast<volatile char*>(block);
+}
 
 void write_every_page(void* block, size_t size) {
   auto* bytes = static_cast<volatile char*>(block);
@@ -221,7 +223,8 @@ Outcome bulk(const Request& request) {
   });
 }
 
-// One thread allocates and writes, the other reads and frees; pairs of threads, each with a ring between them.
+// One thread allocates and writes, the other reads and frees; pairs of threads, each with a ring
+// between them.
 struct Ring {
   static constexpr size_t kPlaces = 1024;
   alignas(64) std::array<void*, kPlaces> places;

@@ -82,8 +82,10 @@ void* allocate_aligned_general(size_t alignment, size_t size) {
 }
 
 void free_general(void* address, const char* function) {
-  if (address == nullptr || free_slow(address, function)) return;
-  free_foreign(address, function);
+  if (address == nullptr) return;
+  // A thread that only frees gets a heap too: it sends blocks home in batches, not one by one.
+  if (HAKMEM_UNLIKELY(thread_heap() == &kNoHeap)) serving_heap();
+  if (!free_slow(address, function)) free_foreign(address, function);
 }
 
 void* reallocate_general(void* address, size_t size, const char* function) {

@@ -64,6 +64,8 @@ __attribute__((constructor)) void construct() {
 }
 
 __attribute__((destructor)) void destruct() {
+  // A double free that other threads sent us shows here at the latest.
+  if (thread_heap() != &kNoHeap) thread_heap()->settle_remote_frees();
   if (configuration().has(Feature::statistics)) print_statistics(2);
 }
 

@@ -30,12 +30,7 @@ void check_slab_block(Span& slab, void* address, const char* function) {
       static_cast<size_t>(static_cast<char*>(address) - static_cast<char*>(start));
   if (!is_block_start(slab, offset)) report_invalid(function, address);
   if (!is_carved(slab, offset)) report_double_free(function, address);
-  const auto* block = static_cast<Block*>(address);
-  // The marker may also be stale memory that the program copied: the free lists decide.
-  if (__atomic_load_n(&block->marker, __ATOMIC_RELAXED) == &slab &&
-      is_on_free_list(slab, block, start)) {
-    report_double_free(function, address);
-  }
+  check_free_is_first(slab, static_cast<Block*>(address), function);
 }
 
 // The slab or extent whose live block starts at `address`.
@@ -62,6 +57,14 @@ Span* checked_span(void* address, const char* function) {
 }
 
 }  // namespace
+
+void check_free_is_first(const Span& slab, Block* block, const char* function) {
+  if (HAKMEM_LIKELY(__atomic_load_n(&block->marker, __ATOMIC_RELAXED) != &slab)) return;
+  // The marker may also be stale memory that the program copied: the free list decides.
+  if (is_on_free_list(slab, block, page_heap.map().start_of(&slab))) {
+    report_double_free(function, block);
+  }
+}
 
 bool free_slow(void* address, const char* function) {
   Span* span = checked_span(address, function);

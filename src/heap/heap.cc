@@ -88,22 +88,27 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
 }
 
 size_t heap_trim(size_t keep) {
+  ThreadHeap* mine = thread_heap();
+  if (mine != &kNoHeap) mine->settle_remote_frees();
   drop_all_cached_extents();
   return page_heap.purge_down_to({static_cast<uint32_t>(keep >> kSliceShift)});
 }
 
 void heap_before_fork() {
   registry_before_fork();
+  batches_before_fork();
   page_heap.lock().lock_for_fork();
 }
 
 void heap_after_fork_in_parent() {
   page_heap.lock().unlock_after_fork_in_parent();
+  batches_after_fork_in_parent();
   registry_after_fork_in_parent();
 }
 
 void heap_after_fork_in_child() {
   page_heap.lock().reset_after_fork_in_child();
+  batches_after_fork_in_child();
   registry_after_fork_in_child();
 }
 

@@ -43,7 +43,8 @@ ThreadHeap* make_heap() {
                  .busy = false,
                  .thread = this_thread(),
                  .next_registered = heaps.load(std::memory_order_relaxed),
-                 .pending = nullptr,
+                 .outgoing = {},
+                 .inbox = {},
                  .state = HeapState::kOwned,
                  .forked = false};
   chunk_next += sizeof(ThreadHeap);

@@ -1,51 +1,81 @@
-// Owns: the protocol between a freeing thread and a slab's owner.
-// Called by: free_path.cc.
-// Never: a slab released while it is on a pending list: bit 0 of `remote` says that it is, and only
-// whoever takes it off the list clears the bit.
+// Owns: the sending half of remote frees; ThreadHeap::collect_inbox is the other.
+// Called by: free_path.cc, thread_heap.cc.
+// Never: a block lost; when no batch can be had, the sender becomes one with the owner's problem
+// and waits for memory.
 #include "heap/remote_free.h"
 
-#include "heap/slab.h"
+#include <sched.h>
+
 #include "heap/thread_heap.h"
 
 namespace hakmem {
 namespace {
 
-void announce(Span& slab) {
-  ThreadHeap& heap = *slab.heap;
-  Span* first = heap.pending.load(std::memory_order_relaxed);
-  do {
-    slab.next_pending = first;
-  } while (!heap.pending.compare_exchange_weak(first, &slab, std::memory_order_seq_cst,
-                                               std::memory_order_relaxed));
-  // Sequentially consistent on both sides: either we see the heap abandoned, or the thread that
-  // abandons it sees the pending slab.
-  collect_if_abandoned(heap);
+// Batches come back as their owners empty them, so waiting ends unless every owner is asleep too;
+// the pool's chunks hold 256 each.
+RemoteBatch* wait_for_batch() {
+  RemoteBatch* batch = take_batch();
+  while (batch == nullptr) {
+    sched_yield();
+    batch = take_batch();
+  }
+  return batch;
+}
+
+void deliver(ThreadHeap& destination, RemoteBatch* batch) {
+  destination.inbox.post(batch);
+  collect_if_abandoned(destination);
+}
+
+uint32_t place_for(const ThreadHeap& heap) {
+  return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&heap) >> 12) ^
+         static_cast<uint32_t>(reinterpret_cast<uintptr_t>(&heap) >> 15);
 }
 
 }  // namespace
 
+void Outgoing::add(ThreadHeap& destination, Block* block) {
+  Place& place = places_[place_for(destination) % kPlaces];
+  if (place.destination != &destination) {
+    post(place);
+    place.destination = &destination;
+  }
+  if (place.batch == nullptr) place.batch = wait_for_batch();
+  place.batch->blocks[place.batch->count++] = block;
+  if (place.batch->count == RemoteBatch::kCapacity) post(place);
+}
+
+void Outgoing::post(Place& place) {
+  if (place.batch == nullptr) return;
+  RemoteBatch* batch = place.batch;
+  place.batch = nullptr;
+  deliver(*place.destination, batch);
+}
+
+void Outgoing::flush() {
+  for (Place& place : places_) post(place);
+}
+
 void free_remotely(Span& slab, Block* block) {
-  block->marker = &slab;
-  uintptr_t seen = slab.remote.load(std::memory_order_relaxed);
-  do {
-    auto* first = reinterpret_cast<Block*>(seen & ~uintptr_t{1});
-    block->next = first != nullptr ? first : &kEndOfList;
-  } while (!slab.remote.compare_exchange_weak(seen, reinterpret_cast<uintptr_t>(block) | 1,
-                                              std::memory_order_acq_rel,
-                                              std::memory_order_relaxed));
-  if ((seen & 1) == 0) announce(slab);
+  ThreadHeap& destination = *slab.heap;
+  ThreadHeap* mine = thread_heap();
+  if (mine != &kNoHeap) {
+    mine->outgoing.add(destination, block);
+    return;
+  }
+  RemoteBatch* batch = wait_for_batch();
+  batch->blocks[0] = block;
+  batch->count = 1;
+  deliver(destination, batch);
 }
 
 void collect_if_abandoned(ThreadHeap& heap) {
-  while (heap.pending.load(std::memory_order_seq_cst) != nullptr) {
+  while (!heap.inbox.seems_empty_to_all()) {
     HeapState seen = HeapState::kAbandoned;
     if (!heap.state.compare_exchange_strong(seen, HeapState::kClaimed, std::memory_order_seq_cst)) {
       return;
     }
-    {
-      BusyScope busy_scope(heap);
-      heap.collect_pending();
-    }
+    heap.collect_inbox();
     heap.state.store(HeapState::kAbandoned, std::memory_order_seq_cst);
   }
 }

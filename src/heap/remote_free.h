@@ -3,13 +3,39 @@
 // Never: the owner's part of a slab touched.
 #pragma once
 
+#include <array>
+#include <cstdint>
+
+#include "heap/remote_batch.h"
 #include "heap/span.h"
 
 namespace hakmem {
 
-// Hands `block` to the owner of `slab`. Lock-free; the first remote free since the owner last
-// collected also puts the slab on its heap's list of pending slabs. If the heap is abandoned the
-// caller collects for it, so that memory of threads that are gone does not stay behind.
+struct ThreadHeap;
+
+// The batches that a thread is filling, for a few destinations at a time. The owner's alone.
+class Outgoing {
+ public:
+  // Adds the block and posts what has to leave: a full batch, or another destination's.
+  void add(ThreadHeap& destination, Block* block);
+  // Posts everything.
+  void flush();
+
+ private:
+  static constexpr uint32_t kPlaces = 4;
+
+  struct Place {
+    ThreadHeap* destination;
+    RemoteBatch* batch;
+  };
+
+  static void post(Place& place);
+
+  std::array<Place, kPlaces> places_{};
+};
+
+// Hands `block` to the heap that owns `slab`: through the calling thread's outgoing batches, or at
+// once for a thread without a heap. The block counts as live until its owner takes it in.
 void free_remotely(Span& slab, Block* block);
 
 }  // namespace hakmem

@@ -12,19 +12,6 @@ constexpr size_t kCarveBytes = 4096;
 constexpr uint32_t kCacheLine = 64;
 constexpr uint32_t kColours = 16;
 
-bool walk_finds(const Span& slab, const Block* head, const Block* wanted, uintptr_t start) {
-  const size_t bytes = Slices{slab.slices}.bytes();
-  for (uint32_t step = 0; step <= slab.capacity; ++step) {
-    if (head == wanted) return true;
-    const uintptr_t offset = reinterpret_cast<uintptr_t>(head) - start;
-    if (offset >= bytes || offset % kMinimumBlock != 0) return false;
-    const Block* next = __atomic_load_n(&head->next, __ATOMIC_ACQUIRE);
-    if (__atomic_load_n(&head->marker, __ATOMIC_ACQUIRE) != &slab) return false;
-    head = next;
-  }
-  return false;
-}
-
 }  // namespace
 
 constinit Block kEndOfList = {nullptr, nullptr};
@@ -41,7 +28,6 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
       static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);
   slab.state = SlabState::kCurrent;
   slab.size_class = static_cast<uint8_t>(size_class);
-  slab.remote.store(0, std::memory_order_relaxed);
   for (uint32_t distance = 1; distance < slab.slices; ++distance) {
     Span& interior = (&slab)[distance];
     interior.slices = distance;
@@ -81,18 +67,17 @@ void reset_empty_slab(Span& slab) {
 }
 
 bool is_on_free_list(const Span& slab, const Block* block, const void* start) {
-  const auto address = reinterpret_cast<uintptr_t>(start);
-  const auto* local = __atomic_load_n(&slab.free, __ATOMIC_ACQUIRE);
-  const auto* remote =
-      reinterpret_cast<const Block*>(slab.remote.load(std::memory_order_acquire) & ~uintptr_t{1});
-  return walk_finds(slab, local, block, address) || walk_finds(slab, remote, block, address);
-}
-
-Block* take_remote_blocks(Span& slab) {
-  uintptr_t seen = slab.remote.load(std::memory_order_relaxed);
-  if (seen <= 1) return nullptr;
-  seen = slab.remote.fetch_and(1, std::memory_order_acquire);
-  return reinterpret_cast<Block*>(seen & ~uintptr_t{1});
+  const size_t bytes = Slices{slab.slices}.bytes();
+  const Block* at = __atomic_load_n(&slab.free, __ATOMIC_ACQUIRE);
+  for (uint32_t step = 0; step <= slab.capacity; ++step) {
+    if (at == block) return true;
+    const uintptr_t offset = reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(start);
+    if (offset >= bytes || offset % kMinimumBlock != 0) return false;
+    const Block* next = __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
+    if (__atomic_load_n(&at->marker, __ATOMIC_ACQUIRE) != &slab) return false;
+    at = next;
+  }
+  return false;
 }
 
 }  // namespace hakmem

@@ -39,12 +39,9 @@ inline bool is_carved(const Span& slab, size_t offset) {
          slab.carved.load(std::memory_order_relaxed);
 }
 
-// Whether `block` is on one of the slab's free lists. Walks them; for blocks whose marker raises
-// the suspicion. Safe from any thread as long as the caller's block is not handed out meanwhile:
-// every link is checked to stay inside the slab.
+// Whether `block` is on the slab's free list. Walks it; for blocks whose marker raises the
+// suspicion. Safe from any thread as long as the caller's block is not handed out meanwhile: every
+// link is checked to stay inside the slab.
 bool is_on_free_list(const Span& slab, const Block* block, const void* start);
-
-// The blocks behind `remote` that other threads freed, taken by the owner; nullptr when none.
-Block* take_remote_blocks(Span& slab);
 
 }  // namespace hakmem

@@ -38,7 +38,7 @@ enum class SlabState : uint8_t {
 // One per slice, 128 bytes, zero when never used. The page map is the array of them: the
 // descriptor of an address is one subtraction and one shift away, with no load in between.
 // First line: the owner's alone, written by every malloc. Second line: what a thread that frees
-// remotely reads and writes; were `owner` beside `free`, every remote free would pull the line that
+// remotely reads; were `owner` beside `free`, every remote free would pull the line that
 // the owner is writing.
 struct alignas(128) Span {
   Block* free;           // LIFO, ends at kEndOfList
@@ -51,10 +51,6 @@ struct alignas(128) Span {
   // The thread pointer of the owner, 0 when no live thread owns it. The lowest bit is set where a
   // free has to leave the fast path: the slab is full, or has several slices.
   alignas(64) std::atomic<uintptr_t> owner;
-  // Blocks freed by other threads: a LIFO of Blocks, and in bit 0 whether the span is on its
-  // heap's list of pending spans.
-  std::atomic<uintptr_t> remote;
-  Span* next_pending;
   ThreadHeap* heap;
   uint32_t block_size;           // bytes
   uint32_t capacity;             // blocks that fit

@@ -3,8 +3,8 @@
 // Never: a lock held (the page heap takes its own).
 //
 //   allocate_slow
-//     collect_pending        what others freed, slab by slab
-//     current slab           its remote list, then carving
+//     settle_remote_frees    what others freed; push_and_settle for each block
+//     current slab           its free list, then carving
 //     park_full, next_slab   an available slab, else a new one from the page heap
 //   push_and_settle          full -> available -> empty
 //     slab_emptied           kept, one per class, or released
@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/thread_id.h"
 #include "heap/extent.h"
+#include "heap/free_path.h"
 #include "heap/page_heap.h"
 #include "telemetry/counters.h"
 
@@ -67,8 +68,6 @@ constinit Span kNoSlab = {.free = &kEndOfList,
                           .next = nullptr,
                           .previous = nullptr,
                           .owner = {},
-                          .remote = {},
-                          .next_pending = nullptr,
                           .heap = nullptr,
                           .block_size = 1,
                           .capacity = 0,
@@ -87,7 +86,8 @@ constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .busy = false,
                                 .thread = 0,
                                 .next_registered = nullptr,
-                                .pending = nullptr,
+                                .outgoing = {},
+                                .inbox = {},
                                 .state = HeapState::kOwned,
                                 .forked = false};
 
@@ -95,15 +95,11 @@ __thread uintptr_t thread_heap_distance __attribute__((tls_model("initial-exec")
 
 void* ThreadHeap::allocate_slow(SizeClass size_class) {
   BusyScope busy_scope(*this);
-  collect_pending();
+  settle_remote_frees();
   Span* slab = current[size_class];
   while (true) {
     if (slab != &kNoSlab) {
       if (void* block = pop(*slab)) return block;
-      if (Block* blocks = take_remote_blocks(*slab)) {
-        slab->free = blocks;
-        continue;
-      }
       if (carve(*slab, page_heap.map().start_of(slab))) continue;
       park_full(*slab);
     }
@@ -168,10 +164,7 @@ void ThreadHeap::slab_emptied(Span& slab) {
   }
   SlabQueue& queue = available[slab.size_class];
   queue.remove(slab);
-  // On the list of pending slabs: it is released when it comes off that list.
-  const bool linked_elsewhere = slab.remote.load(std::memory_order_acquire) != 0;
-  const bool keep = queue.empty() && slab.slices == 1;
-  if (linked_elsewhere || keep) {
+  if (queue.empty() && slab.slices == 1) {
     reset_empty_slab(slab);
     queue.push_back(slab);
     return;
@@ -187,34 +180,29 @@ void ThreadHeap::release(Span& slab) {
   page_heap.free(&slab);
 }
 
-void ThreadHeap::collect_pending() {
-  if (pending.load(std::memory_order_relaxed) == nullptr) return;
-  Span* slab = pending.exchange(nullptr, std::memory_order_acquire);
-  while (slab != nullptr) {
-    Span* next = slab->next_pending;
-    collect(*slab);
-    slab = next;
+void ThreadHeap::collect_inbox() {
+  RemoteBatch* batch = inbox.take_all();
+  if (batch == nullptr) return;
+  BusyScope busy_scope(*this);
+  while (batch != nullptr) {
+    count(counters.remote_batches);
+    for (uint32_t index = 0; index < batch->count; ++index) {
+      constexpr uint32_t kAhead = 6;
+      if (index + kAhead < batch->count) __builtin_prefetch(batch->blocks[index + kAhead], 1);
+      take_in(batch->blocks[index]);
+    }
+    RemoteBatch* next = batch->next;
+    return_batch(batch);
+    batch = next;
   }
 }
 
-void ThreadHeap::collect(Span& slab) {
-  const uintptr_t taken = slab.remote.exchange(0, std::memory_order_acq_rel) & ~uintptr_t{1};
-  count(counters.remote_collections);
-  auto* first = reinterpret_cast<Block*>(taken);
-  uint32_t blocks = 0;
-  if (first != nullptr) {
-    Block* last = first;
-    for (blocks = 1; last->next != &kEndOfList; ++blocks) {
-      check_marker(slab, last);
-      last = last->next;
-    }
-    last->next = slab.free;
-    slab.free = first;
-  }
-  if (slab.state == SlabState::kCurrent) return;
-  if (slab.state == SlabState::kFull && blocks > 0) make_available(slab);
-  slab.outstanding -= blocks;
-  if (slab.outstanding == 0) slab_emptied(slab);
+void ThreadHeap::take_in(Block* block) {
+  Span* slab = page_heap.map().find(block);
+  if (slab->kind.load(std::memory_order_relaxed) == SpanKind::kSlabInterior) slab -= slab->slices;
+  // Freed twice while the first free was under way.
+  check_free_is_first(*slab, block, "free");
+  push_and_settle(*slab, block);
 }
 
 template <class Visit>
@@ -233,7 +221,7 @@ void ThreadHeap::for_each_slab(Visit visit) {
 
 void ThreadHeap::disown_slabs() {
   BusyScope busy_scope(*this);
-  collect_pending();
+  settle_remote_frees();
   for (SizeClass size_class = 0; size_class < kSizeClasses; ++size_class) {
     Span* slab = current[size_class];
     if (slab == &kNoSlab) continue;
@@ -243,7 +231,7 @@ void ThreadHeap::disown_slabs() {
     available[size_class].push_back(*slab);
   }
   for_each_slab([this](Span& slab) {
-    if (slab.outstanding == 0 && slab.remote.load(std::memory_order_acquire) == 0) {
+    if (slab.outstanding == 0) {
       available[slab.size_class].remove(slab);
       release(slab);
     } else {

@@ -1,6 +1,6 @@
 // Owns: one thread's slabs by size class, and which of them malloc pops from.
 // Called by: the fast path (current slabs), the slow halves of malloc and free, thread exit.
-// Never: used by two threads at once; other threads reach it through `pending` and `state` only.
+// Never: used by two threads at once; other threads reach it through `inbox` and `state` only.
 #pragma once
 
 #include <array>
@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #include "heap/extent_cache.h"
+#include "heap/remote_batch.h"
+#include "heap/remote_free.h"
 #include "heap/size_class.h"
 #include "heap/slab.h"
 #include "heap/slab_queue.h"
@@ -36,8 +38,9 @@ struct alignas(64) ThreadHeap {
   std::atomic<uintptr_t> thread;  // the owner's thread pointer
   ThreadHeap* next_registered;    // all heaps, for statistics and fork
 
-  // Slabs with uncollected remote frees, linked by next_pending.
-  alignas(64) std::atomic<Span*> pending;
+  Outgoing outgoing;
+
+  alignas(64) Inbox inbox;
   std::atomic<HeapState> state;
   // Owner may have been caught by a fork between the two stores of a free; see repair_after_fork.
   bool forked;
@@ -50,7 +53,12 @@ struct alignas(64) ThreadHeap {
   void push_and_settle(Span& slab, Block* block);
   void slab_emptied(Span& slab);
   // Takes in what other threads freed.
-  void collect_pending();
+  void collect_inbox();
+  // The same, and sends off what this thread freed for others.
+  void settle_remote_frees() {
+    outgoing.flush();
+    collect_inbox();
+  }
 
   // Ownership changes hands: gives empty slabs back and leaves the others without an owner.
   void disown_slabs();
@@ -61,8 +69,8 @@ struct alignas(64) ThreadHeap {
   void set_current(SizeClass size_class, Span* slab);
   void park_full(Span& slab);
   void make_available(Span& slab);
-  void collect(Span& slab);
   void release(Span& slab);
+  void take_in(Block* block);
   template <class Visit>
   void for_each_slab(Visit visit);
 };

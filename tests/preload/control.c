@@ -50,9 +50,11 @@ int main(void) {
   CHECK(during.retained == 0 && during.resident < before.resident + (8 << 20));
 
   // A caller with an older, shorter structure; and a wrong one.
+  void* live = malloc(100);
   hakmem_statistics older = {.size = offsetof(hakmem_statistics, active), .active = 77};
   CHECK(find_hakmem_get_statistics(&older) == 0);
   CHECK(older.allocated > 0 && older.active == 77);
+  free(live);
   errno = 0;
   older.size = 3;
   CHECK(find_hakmem_get_statistics(&older) == -1 && errno == EINVAL);

@@ -41,7 +41,9 @@ MemoryLimits limits() {
   return fake.limits;
 }
 
-bool commit_is_charged() { return fake.commit_is_charged; }
+bool commit_is_charged() {
+  return fake.commit_is_charged;
+}
 
 Backend make() {
   Backend backend = kLinuxBackend;

@@ -42,8 +42,7 @@ size_t statm_bytes(int field) {
 
 MemoryLimits process_memory_limits() {
   const int saved = errno;
-  MemoryLimits limits{.physical_bytes = size_t{4} << 30,
-                      .address_space_bytes = SIZE_MAX};
+  MemoryLimits limits{.physical_bytes = size_t{4} << 30, .address_space_bytes = SIZE_MAX};
   struct sysinfo information;
   if (sysinfo(&information) == 0)
     limits.physical_bytes = information.totalram * information.mem_unit;

@@ -1,0 +1,58 @@
+// Owns: the pool of batches, in memory of its own.
+// Called by: see remote_batch.h.
+// Never: a batch given back to the kernel; the pool is as large as the traffic ever was.
+#include "heap/remote_batch.h"
+
+#include "base/lock.h"
+#include "heap/page_heap.h"
+
+namespace hakmem {
+namespace {
+
+constexpr size_t kChunkBytes = kSliceSize;
+
+constinit Lock pool_lock{LockRank::kMetadata};
+constinit RemoteBatch* pool = nullptr;
+
+// Under the lock.
+bool add_chunk() {
+  const Backend& backend = page_heap.backend();
+  void* chunk = backend.map(kChunkBytes, backend.page_size());
+  if (chunk == nullptr) return false;
+  backend.exclude_from_dump(chunk, kChunkBytes);
+  auto* batches = static_cast<RemoteBatch*>(chunk);
+  for (size_t index = kChunkBytes / sizeof(RemoteBatch); index-- > 0;) {
+    batches[index].next = pool;
+    pool = &batches[index];
+  }
+  return true;
+}
+
+}  // namespace
+
+RemoteBatch* take_batch() {
+  LockGuard guard(pool_lock);
+  if (pool == nullptr && !add_chunk()) return nullptr;
+  RemoteBatch* batch = pool;
+  pool = batch->next;
+  batch->count = 0;
+  return batch;
+}
+
+void return_batch(RemoteBatch* batch) {
+  LockGuard guard(pool_lock);
+  batch->next = pool;
+  pool = batch;
+}
+
+void batches_before_fork() {
+  pool_lock.lock_for_fork();
+}
+void batches_after_fork_in_parent() {
+  pool_lock.unlock_after_fork_in_parent();
+}
+void batches_after_fork_in_child() {
+  pool_lock.reset_after_fork_in_child();
+}
+
+}  // namespace hakmem
