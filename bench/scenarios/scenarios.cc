@@ -428,10 +428,10 @@ constexpr Scenario kScenarios[] = {
     {"mir", "256 KiB, each page written", 500'000, touched<256 * kKiB>},
     {"vm", "2 MiB, each page written", 100'000, touched<2 * kMiB>},
     {"mixed", "64 KiB, 256 KiB and 2 MiB as 8:2:1, each page written", 500'000, mixed},
-    {"loop-8m", "8 MiB, each page written", 20'000, touched<8 * kMiB>},
-    {"loop-16m", "16 MiB, each page written", 10'000, touched<16 * kMiB>},
-    {"loop-32m", "32 MiB, each page written", 4'000, touched<32 * kMiB>},
-    {"loop-64m", "64 MiB, each page written", 2'000, touched<64 * kMiB>},
+    {"loop-8m", "8 MiB, each page written", 2'000, touched<8 * kMiB>},
+    {"loop-16m", "16 MiB, each page written", 1'000, touched<16 * kMiB>},
+    {"loop-32m", "32 MiB, each page written", 500, touched<32 * kMiB>},
+    {"loop-64m", "64 MiB, each page written", 250, touched<64 * kMiB>},
     {"large-random", "32 live blocks of 32 KiB-16 MiB, a random one replaced", 3'000, large_random},
 };
 

@@ -25,10 +25,13 @@ void* start_of(const Span* extent) {
   return extent != nullptr ? page_heap.map().start_of(extent) : nullptr;
 }
 
-// The smallest class of at least `size` whose blocks are all aligned to `alignment`.
+// The smallest class of at least `size` whose blocks are all aligned to `alignment`; kSizeClasses
+// when there is none.
 SizeClass aligned_class(size_t alignment, size_t size) {
   SizeClass size_class = size_class_of(std::max(size, alignment));
-  while (natural_alignment(size_of_class(size_class)) < alignment) ++size_class;
+  while (size_class < kSizeClasses && natural_alignment(size_of_class(size_class)) < alignment) {
+    ++size_class;
+  }
   return size_class;
 }
 
@@ -58,8 +61,9 @@ void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
 
 void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
   if (alignment <= kMinimumBlock) return heap_allocate(heap, size);
-  if (size <= kSlabLimit && alignment <= kSlabLimit) {
-    return allocate_from_class(heap, aligned_class(alignment, std::max(size, size_t{1})));
+  if (size <= kSlabLimit && alignment <= kSlabAlignmentLimit) {
+    const SizeClass size_class = aligned_class(alignment, std::max(size, size_t{1}));
+    if (size_class < kSizeClasses) return allocate_from_class(heap, size_class);
   }
   return start_of(allocate_extent(heap, size, alignment));
 }

@@ -1,4 +1,4 @@
-// Owns: the pool of batches, in memory of its own.
+// Owns: the pool of batches.
 // Called by: see remote_batch.h.
 // Never: a batch given back to the kernel; the pool is as large as the traffic ever was.
 #include "heap/remote_batch.h"
@@ -9,19 +9,16 @@
 namespace hakmem {
 namespace {
 
-constexpr size_t kChunkBytes = kSliceSize;
-
 constinit Lock pool_lock{LockRank::kMetadata};
 constinit RemoteBatch* pool = nullptr;
 
-// Under the lock.
+// Under the lock. From the page heap, not a mapping: what is free there serves even where the
+// kernel gives nothing more. The span has no kind of its own; to the program it is no block.
 bool add_chunk() {
-  const Backend& backend = page_heap.backend();
-  void* chunk = backend.map(kChunkBytes, backend.page_size());
-  if (chunk == nullptr) return false;
-  backend.exclude_from_dump(chunk, kChunkBytes);
-  auto* batches = static_cast<RemoteBatch*>(chunk);
-  for (size_t index = kChunkBytes / sizeof(RemoteBatch); index-- > 0;) {
+  Span* span = page_heap.allocate({1});
+  if (span == nullptr) return false;
+  auto* batches = static_cast<RemoteBatch*>(page_heap.map().start_of(span));
+  for (size_t index = kSliceSize / sizeof(RemoteBatch); index-- > 0;) {
     batches[index].next = pool;
     pool = &batches[index];
   }

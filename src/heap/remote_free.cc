@@ -1,26 +1,13 @@
 // Owns: the sending half of remote frees; ThreadHeap::collect_inbox is the other.
 // Called by: free_path.cc, thread_heap.cc.
-// Never: a block lost; when no batch can be had, the sender becomes one with the owner's problem
-// and waits for memory.
+// Never: waiting, or failing: without the memory for a batch a block is lost and counted.
 #include "heap/remote_free.h"
 
-#include <sched.h>
-
 #include "heap/thread_heap.h"
+#include "telemetry/counters.h"
 
 namespace hakmem {
 namespace {
-
-// Batches come back as their owners empty them, so waiting ends unless every owner is asleep too;
-// the pool's chunks hold 256 each.
-RemoteBatch* wait_for_batch() {
-  RemoteBatch* batch = take_batch();
-  while (batch == nullptr) {
-    sched_yield();
-    batch = take_batch();
-  }
-  return batch;
-}
 
 void deliver(ThreadHeap& destination, RemoteBatch* batch) {
   destination.inbox.post(batch);
@@ -40,7 +27,11 @@ void Outgoing::add(ThreadHeap& destination, Block* block) {
     post(place);
     place.destination = &destination;
   }
-  if (place.batch == nullptr) place.batch = wait_for_batch();
+  if (place.batch == nullptr) place.batch = take_batch();
+  if (place.batch == nullptr) {
+    count(counters.lost_blocks);
+    return;
+  }
   place.batch->blocks[place.batch->count++] = block;
   if (place.batch->count == RemoteBatch::kCapacity) post(place);
 }
@@ -60,10 +51,15 @@ void free_remotely(Span& slab, Block* block) {
   ThreadHeap& destination = *slab.heap;
   ThreadHeap* mine = thread_heap();
   if (mine != &kNoHeap) {
+    BusyScope busy_scope(*mine);
     mine->outgoing.add(destination, block);
     return;
   }
-  RemoteBatch* batch = wait_for_batch();
+  RemoteBatch* batch = take_batch();
+  if (batch == nullptr) {
+    count(counters.lost_blocks);
+    return;
+  }
   batch->blocks[0] = block;
   batch->count = 1;
   deliver(destination, batch);

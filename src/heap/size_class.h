@@ -50,10 +50,15 @@ constexpr Slices slab_slices(size_t block_size) {
   return block_size <= kSmallLimit ? Slices{1} : kMediumSlabSlices;
 }
 
-// What every block of a class is aligned to, wherever it lies in its slab.
+// What every block of a class is aligned to, wherever it lies in its slab. Blocks above a few pages
+// are mostly touched at their starts and page by page: they give up alignment for a colour.
+inline constexpr size_t kColourStep = 64;
 constexpr size_t natural_alignment(size_t block_size) {
   const size_t lowest_bit = block_size & (~block_size + 1);
-  return lowest_bit < kSliceSize ? lowest_bit : kSliceSize;
+  return block_size <= kSmallLimit || lowest_bit < kColourStep ? lowest_bit : kColourStep;
 }
+
+// The largest alignment that slabs serve.
+inline constexpr size_t kSlabAlignmentLimit = kSmallLimit;
 
 }  // namespace hakmem

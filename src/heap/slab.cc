@@ -9,7 +9,6 @@ namespace hakmem {
 namespace {
 
 constexpr size_t kCarveBytes = 4096;
-constexpr uint32_t kCacheLine = 64;
 constexpr uint32_t kColours = 16;
 
 }  // namespace
@@ -22,7 +21,7 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
   slab.free = &kEndOfList;
   slab.outstanding = 0;
   slab.block_size = static_cast<uint32_t>(block_size);
-  slab.first_block = (colour % kColours * kCacheLine) & ~(alignment - 1);
+  slab.first_block = (colour % kColours * static_cast<uint32_t>(kColourStep)) & ~(alignment - 1);
   slab.carved.store(0, std::memory_order_relaxed);
   slab.capacity =
       static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);
@@ -45,9 +44,11 @@ void set_owner(Span& slab, uintptr_t thread) {
 bool carve(Span& slab, void* start) {
   const uint32_t carved = slab.carved.load(std::memory_order_relaxed);
   if (carved == slab.capacity) return false;
-  const uint32_t wanted = std::max(static_cast<uint32_t>(kCarveBytes / slab.block_size), 1u);
-  const uint32_t blocks = std::min(wanted, slab.capacity - carved);
   char* at = static_cast<char*>(start) + slab.first_block + size_t{carved} * slab.block_size;
+  // To the end of the page, so that the next one stays untouched.
+  const size_t left = kCarveBytes - reinterpret_cast<uintptr_t>(at) % kCarveBytes;
+  const auto wanted = static_cast<uint32_t>((left + slab.block_size - 1) / slab.block_size);
+  const uint32_t blocks = std::min(wanted, slab.capacity - carved);
   Block* tail = slab.free;
   Block* first = reinterpret_cast<Block*>(at);
   for (uint32_t index = 0; index < blocks; ++index, at += slab.block_size) {
