@@ -207,6 +207,9 @@ void ThreadHeap::take_in(Block* block) {
 
 template <class Visit>
 void ThreadHeap::for_each_slab(Visit visit) {
+  for (Span* slab : current) {
+    if (slab != &kNoSlab) visit(*slab);
+  }
   for (SlabQueue& queue : available) {
     for (Span *slab = queue.head, *next; slab != nullptr; slab = next) {
       next = slab->next;
@@ -219,19 +222,22 @@ void ThreadHeap::for_each_slab(Visit visit) {
   }
 }
 
+// Current slabs stay current: the next owner starts on the fast path.
 void ThreadHeap::disown_slabs() {
   BusyScope busy_scope(*this);
   settle_remote_frees();
   for (SizeClass size_class = 0; size_class < kSizeClasses; ++size_class) {
     Span* slab = current[size_class];
     if (slab == &kNoSlab) continue;
+    const uint32_t live = slab->carved.load(std::memory_order_relaxed) - length_of_list(*slab);
+    if (live > 0 && slab->slices == 1) continue;
     set_current(size_class, &kNoSlab);
-    slab->outstanding = slab->carved.load(std::memory_order_relaxed) - length_of_list(*slab);
+    slab->outstanding = live;
     slab->state = SlabState::kAvailable;
     available[size_class].push_back(*slab);
   }
   for_each_slab([this](Span& slab) {
-    if (slab.outstanding == 0) {
+    if (slab.state != SlabState::kCurrent && slab.outstanding == 0) {
       available[slab.size_class].remove(slab);
       release(slab);
     } else {
@@ -245,16 +251,12 @@ void ThreadHeap::own_slabs(uintptr_t new_thread) {
   BusyScope busy_scope(*this);
   thread.store(new_thread, std::memory_order_relaxed);
   for_each_slab([&](Span& slab) {
+    // A fork may have caught a free of the lost owner between its two stores.
     if (forked && slab.free != &kEndOfList) slab.free->marker = &slab;
+    // The block is cold in this thread's cache; many such misses overlap here.
+    __builtin_prefetch(slab.free, 1);
     set_owner(slab, new_thread);
   });
-  if (forked) {
-    for (Span* slab : current) {
-      if (slab == &kNoSlab) continue;
-      if (slab->free != &kEndOfList) slab->free->marker = slab;
-      set_owner(*slab, new_thread);
-    }
-  }
   forked = false;
 }
 
