@@ -24,31 +24,37 @@ namespace {
         "invalid pointer, not the start of a block:", reinterpret_cast<uintptr_t>(address));
 }
 
-void check_slab_block(Span& slab, void* address, const char* function) {
-  void* start = page_heap.map().start_of(&slab);
-  const size_t offset =
-      static_cast<size_t>(static_cast<char*>(address) - static_cast<char*>(start));
-  if (!is_block_start(slab, offset)) report_invalid(function, address);
-  if (!is_carved(slab, offset)) report_double_free(function, address);
-  check_free_is_first(slab, static_cast<Block*>(address), function);
+void check_slab_block(Span& slab, size_t offset, void* address, const char* function) {
+  switch (place_in_slab(slab, offset)) {
+    case SlabPlace::kNoBlock:
+      report_invalid(function, address);
+    case SlabPlace::kNeverHandedOut:
+      report_double_free(function, address);
+    case SlabPlace::kBlock:
+      check_free_is_first(slab, static_cast<Block*>(address), function);
+  }
 }
 
 // The slab or extent whose live block starts at `address`.
 Span* checked_span(void* address, const char* function) {
   Span* span = page_heap.map().find(address);
-  if (span == nullptr) return nullptr;
+  if (HAKMEM_UNLIKELY(span == nullptr)) return nullptr;
+  const size_t in_slice = reinterpret_cast<uintptr_t>(address) % kSliceSize;
   switch (span->kind.load(std::memory_order_relaxed)) {
-    case SpanKind::kSlabInterior:
-      span -= span->slices;
-      [[fallthrough]];
     case SpanKind::kSlab:
-      check_slab_block(*span, address, function);
+      check_slab_block(*span, in_slice, address, function);
       return span;
+    case SpanKind::kSlabInterior: {
+      const Slices back{span->slices};
+      span -= back.count;
+      check_slab_block(*span, back.bytes() + in_slice, address, function);
+      return span;
+    }
     case SpanKind::kExtent:
-      if (page_heap.map().start_of(span) != address) report_invalid(function, address);
+      if (in_slice != 0) report_invalid(function, address);
       return span;
     case SpanKind::kCachedExtent:
-      if (page_heap.map().start_of(span) != address) report_invalid(function, address);
+      if (in_slice != 0) report_invalid(function, address);
       report_double_free(function, address);
     case SpanKind::kFree:
       report_invalid(function, address);

@@ -21,6 +21,7 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
   slab.free = &kEndOfList;
   slab.outstanding = 0;
   slab.block_size = static_cast<uint32_t>(block_size);
+  slab.reciprocal = (uint64_t{1} << kReciprocalBits) / block_size + 1;
   slab.first_block = (colour % kColours * static_cast<uint32_t>(kColourStep)) & ~(alignment - 1);
   slab.carved.store(0, std::memory_order_relaxed);
   slab.capacity =

@@ -27,16 +27,16 @@ bool carve(Span& slab, void* start);
 // Forgets the order of the free list: the slab is empty and is carved anew from its start.
 void reset_empty_slab(Span& slab);
 
-// True when `offset` from the slab's start is the first byte of a block.
-inline bool is_block_start(const Span& slab, size_t offset) {
-  if (offset < slab.first_block) return false;
-  const auto distance = static_cast<uint32_t>(offset) - slab.first_block;
-  return distance % slab.block_size == 0 && distance / slab.block_size < slab.capacity;
-}
+// What lies at `offset` from the slab's start.
+enum class SlabPlace : uint8_t { kNoBlock, kNeverHandedOut, kBlock };
 
-inline bool is_carved(const Span& slab, size_t offset) {
-  return (static_cast<uint32_t>(offset) - slab.first_block) / slab.block_size <
-         slab.carved.load(std::memory_order_relaxed);
+inline SlabPlace place_in_slab(const Span& slab, size_t offset) {
+  const size_t distance = offset - slab.first_block;  // wraps before the first block
+  if (distance > Slices{slab.slices}.bytes()) return SlabPlace::kNoBlock;
+  const uint64_t index = distance * slab.reciprocal >> kReciprocalBits;
+  if (index * slab.block_size != distance || index >= slab.capacity) return SlabPlace::kNoBlock;
+  return index < slab.carved.load(std::memory_order_relaxed) ? SlabPlace::kBlock
+                                                             : SlabPlace::kNeverHandedOut;
 }
 
 // Whether `block` is on the slab's free list. Walks it; for blocks whose marker raises the

@@ -52,6 +52,7 @@ struct alignas(128) Span {
   // free has to leave the fast path: the slab is full, or has several slices.
   alignas(64) std::atomic<uintptr_t> owner;
   ThreadHeap* heap;
+  uint64_t reciprocal;           // 2^kReciprocalBits / block_size, rounded up
   uint32_t block_size;           // bytes
   uint32_t capacity;             // blocks that fit
   uint32_t first_block;          // offset of block 0 from the slab's start: the colour
@@ -63,5 +64,8 @@ struct alignas(128) Span {
 
 static_assert(sizeof(Span) == 128);
 inline constexpr uint32_t kSpanShift = 7;
+
+// Enough that multiplying by the reciprocal divides any offset in a slab exactly.
+inline constexpr uint32_t kReciprocalBits = 40;
 
 }  // namespace hakmem
