@@ -24,6 +24,14 @@ namespace {
         "invalid pointer, not the start of a block:", reinterpret_cast<uintptr_t>(address));
 }
 
+void check_free_is_first(const Span& slab, Block* block, const char* function) {
+  if (HAKMEM_LIKELY(__atomic_load_n(&block->marker, __ATOMIC_RELAXED) != &slab)) return;
+  // The marker may also be stale memory that the program copied: the free list decides.
+  if (is_on_free_list(slab, block, page_heap.map().start_of(&slab))) {
+    report_double_free(function, block);
+  }
+}
+
 void check_slab_block(Span& slab, size_t offset, void* address, const char* function) {
   switch (place_in_slab(slab, offset)) {
     case SlabPlace::kNoBlock:
@@ -63,14 +71,6 @@ Span* checked_span(void* address, const char* function) {
 }
 
 }  // namespace
-
-void check_free_is_first(const Span& slab, Block* block, const char* function) {
-  if (HAKMEM_LIKELY(__atomic_load_n(&block->marker, __ATOMIC_RELAXED) != &slab)) return;
-  // The marker may also be stale memory that the program copied: the free list decides.
-  if (is_on_free_list(slab, block, page_heap.map().start_of(&slab))) {
-    report_double_free(function, block);
-  }
-}
 
 bool free_slow(void* address, const char* function) {
   Span* span = checked_span(address, function);

@@ -19,9 +19,6 @@ struct LiveBlock {
 // Aborts with a message that names `function` on a double free or an invalid pointer.
 bool free_slow(void* address, const char* function);
 
-// Aborts with a message that names `function` when the block is on its slab's free list.
-void check_free_is_first(const Span& slab, Block* block, const char* function);
-
 // Looks a live block up; aborts like free_slow on a freed or invalid one.
 LiveBlock find_live_block(void* address, const char* function);
 

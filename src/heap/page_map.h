@@ -55,7 +55,6 @@ class PageMap {
   // The address of the slice that `span` describes.
   void* start_of(const Span* span) const;
   Region& region_of(const Span* span);
-  uint32_t slice_of(const Span* span) { return slice_in(region_of(span), span); }
   static uint32_t slice_in(const Region& region, const Span* span) {
     return static_cast<uint32_t>((reinterpret_cast<uintptr_t>(span) - region.base) >> kSpanShift);
   }

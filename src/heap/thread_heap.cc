@@ -190,20 +190,15 @@ void ThreadHeap::collect_inbox() {
     for (uint32_t index = 0; index < batch->count; ++index) {
       constexpr uint32_t kAhead = 6;
       if (index + kAhead < batch->count) __builtin_prefetch(batch->blocks[index + kAhead], 1);
-      take_in(batch->blocks[index]);
+      Block* block = batch->blocks[index];
+      // The sender checked too, but two frees of one block may have been under way at once: the
+      // first may have emptied the slab, or even sent it back.
+      push_and_settle(*find_live_block(block, "free").span, block);
     }
     RemoteBatch* next = batch->next;
     return_batch(batch);
     batch = next;
   }
-}
-
-void ThreadHeap::take_in(Block* block) {
-  Span* slab = page_heap.map().find(block);
-  if (slab->kind.load(std::memory_order_relaxed) == SpanKind::kSlabInterior) slab -= slab->slices;
-  // Freed twice while the first free was under way.
-  check_free_is_first(*slab, block, "free");
-  push_and_settle(*slab, block);
 }
 
 template <class Visit>

@@ -70,7 +70,6 @@ struct alignas(64) ThreadHeap {
   void park_full(Span& slab);
   void make_available(Span& slab);
   void release(Span& slab);
-  void take_in(Block* block);
   template <class Visit>
   void for_each_slab(Visit visit);
 };

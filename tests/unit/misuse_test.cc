@@ -32,6 +32,23 @@ MISUSE_TEST(DoubleFreeLateAndFromAnotherThread) {
   EXPECT_DEATH(std::thread([&] { ThreadScope::release(blocks[7]); }).join(), "freed before");
 }
 
+MISUSE_TEST(DoubleFreeWhileBothAreUnderWay) {
+  ThreadScope scope;
+  void* block = scope.allocate(3000);
+  // Two threads, two batches: neither sees the other's.
+  const auto free_in_two_threads = [&] {
+    std::thread([&] { ThreadScope::release(block); }).join();
+    std::thread([&] { ThreadScope::release(block); }).join();
+    scope.heap()->settle_remote_frees();
+  };
+  EXPECT_DEATH(free_in_two_threads(), "free\\(\\): block was freed before");
+  // The same where the first of them empties the block's slab.
+  std::vector<void*> blocks;
+  for (int count = 0; count < 100; ++count) blocks.push_back(scope.allocate(3000));
+  for (void* other : blocks) ThreadScope::release(other);
+  EXPECT_DEATH(free_in_two_threads(), "freed before|invalid pointer");
+}
+
 MISUSE_TEST(DoubleFreeOfABlockOfAnEmptiedSlab) {
   ThreadScope scope;
   // Two slabs: the first is emptied while the second is current.
