@@ -58,7 +58,8 @@ HAKMEM_EXPORT void* calloc(size_t count, size_t size) {
 }
 
 HAKMEM_EXPORT void* realloc(void* address, size_t size) {
-  return reallocate_general(address, size, "realloc");
+  void* block = try_reallocate_small(thread_heap(), address, size);
+  return HAKMEM_LIKELY(block != nullptr) ? block : reallocate_general(address, size, "realloc");
 }
 
 HAKMEM_EXPORT void* reallocarray(void* address, size_t count, size_t size) {
@@ -68,7 +69,8 @@ HAKMEM_EXPORT void* reallocarray(void* address, size_t count, size_t size) {
 }
 
 HAKMEM_EXPORT size_t malloc_usable_size(void* address) {
-  return usable_size_general(address, "malloc_usable_size");
+  const size_t bytes = try_usable_size(address);
+  return HAKMEM_LIKELY(bytes != 0) ? bytes : usable_size_general(address, "malloc_usable_size");
 }
 
 // C23: the size and alignment that the block was asked for. The page map knows them as well.

@@ -4,11 +4,15 @@
 // every change here (docs/performance.md has the command).
 #pragma once
 
+#include <string.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
 #include "base/bits.h"
 #include "base/thread_id.h"
+#include "heap/free_path.h"
 #include "heap/page_heap.h"
 #include "heap/slab.h"
 #include "heap/thread_heap.h"
@@ -42,6 +46,36 @@ inline bool try_free_local(void* address) {
   slab->free = block;
   if (HAKMEM_UNLIKELY(--slab->outstanding == 0)) slab->heap->slab_emptied(*slab);
   return true;
+}
+
+// The bytes that may be used at `address`; 0 where that is not plain to see: not the start of a
+// block in the first slice of a slab, or a block that may be free.
+inline size_t try_usable_size(const void* address) {
+  Span* slab;
+  if (HAKMEM_UNLIKELY(!page_heap.map().find_block_in_first_region(address, slab))) return 0;
+  if (HAKMEM_UNLIKELY(slab->kind.load(std::memory_order_relaxed) != SpanKind::kSlab)) return 0;
+  const size_t offset = reinterpret_cast<uintptr_t>(address) % kSliceSize;
+  if (HAKMEM_UNLIKELY(place_in_slab(*slab, offset) != SlabPlace::kBlock)) return 0;
+  if (HAKMEM_UNLIKELY(static_cast<const Block*>(address)->marker == slab)) return 0;
+  return slab->block_size;
+}
+
+// Whether realloc leaves a block of `bytes` where it is. Shrinking below half is worth a move.
+inline bool fits_in_place(size_t bytes, size_t size) {
+  return size <= bytes && (size >= bytes / 2 || bytes <= kDirectLimit / 8);
+}
+
+// realloc between small sizes; nullptr, with nothing changed, where it takes the slow path.
+inline void* try_reallocate_small(ThreadHeap* heap, void* address, size_t size) {
+  if (size - 1 >= kDirectLimit) return nullptr;
+  const size_t bytes = try_usable_size(address);
+  if (HAKMEM_UNLIKELY(bytes == 0)) return nullptr;
+  if (fits_in_place(bytes, size)) return address;
+  void* moved = try_allocate_small(heap, size);
+  if (HAKMEM_UNLIKELY(moved == nullptr)) return nullptr;
+  memcpy(moved, address, std::min(bytes, size));
+  if (HAKMEM_UNLIKELY(!try_free_local(address))) free_slow(address, "realloc");
+  return moved;
 }
 
 }  // namespace hakmem

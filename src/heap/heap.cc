@@ -35,11 +35,6 @@ SizeClass aligned_class(size_t alignment, size_t size) {
   return size_class;
 }
 
-// Shrinking below half of a block is worth a move.
-bool fits_in_place(size_t bytes, size_t size) {
-  return size <= bytes && (size >= bytes / 2 || bytes <= kDirectLimit / 8);
-}
-
 }  // namespace
 
 void* heap_allocate(ThreadHeap* heap, size_t size) {
