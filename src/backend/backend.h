@@ -35,6 +35,8 @@ struct Backend {
   bool (*address_space_allows)(size_t more, size_t reserved_uncommitted);
   // The reverse of commit; the contents are gone.
   bool (*decommit)(void* start, size_t bytes);
+  // Asks for huge pages in a committed range that is not touched yet. Advice: no answer.
+  void (*promote)(void* start, size_t bytes);
   // Gives the pages of committed ranges back; they read as zeros afterwards. Stops at the first
   // range that the kernel refuses and returns how many are purged.
   size_t (*purge)(const AddressRange* ranges, size_t count);

@@ -212,6 +212,11 @@ void parse_environment() {
 
 }  // namespace
 
+bool Configuration::is(Feature feature, const char* name) const {
+  const auto index = static_cast<size_t>(feature);
+  return entry_of(kFeatures[index].accepted, features[index].value).equals(name);
+}
+
 const Configuration& configuration() {
   return current;
 }

@@ -70,6 +70,8 @@ struct Configuration {
   bool filtered_out = false;  // by HAKMEM_ONLY
 
   bool has(Feature feature) const { return features[static_cast<size_t>(feature)].value != 0; }
+  // Whether the feature is set to the entry `name` of its accepted values.
+  bool is(Feature feature, const char* name) const;
 };
 
 // The configuration in force. Readable from the first malloc on.

@@ -24,7 +24,7 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
       return extent;
     }
   }
-  extent = allocate_span(length, aligned);
+  extent = allocate_span(length, aligned, Backing::kSmallPages);
   if (extent == nullptr) return nullptr;
   extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
   count(counters.extents_allocated);
@@ -65,10 +65,10 @@ void drop_all_cached_extents() {
   }
 }
 
-Span* allocate_span(Slices length, Slices alignment) {
-  if (Span* span = page_heap.allocate(length, alignment)) return span;
+Span* allocate_span(Slices length, Slices alignment, Backing backing) {
+  if (Span* span = page_heap.allocate(length, alignment, backing)) return span;
   drop_all_cached_extents();
-  Span* span = page_heap.allocate(length, alignment);
+  Span* span = page_heap.allocate(length, alignment, backing);
   if (span == nullptr) count(counters.exhaustions);
   return span;
 }

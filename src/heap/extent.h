@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "heap/huge_page.h"
 #include "heap/span.h"
 #include "heap/thread_heap.h"
 
@@ -26,6 +27,6 @@ void drop_all_cached_extents();
 
 // A span from the page heap; when memory is short, once more with what the caches of all threads
 // held. nullptr when that does not help.
-Span* allocate_span(Slices length, Slices alignment = {1});
+Span* allocate_span(Slices length, Slices alignment, Backing backing);
 
 }  // namespace hakmem

@@ -40,6 +40,7 @@ ThreadHeap* make_heap() {
                  .full = {},
                  .extents = {},
                  .next_colour = 0,
+                 .small_slabs = {},
                  .busy = false,
                  .thread = this_thread(),
                  .next_registered = heaps.load(std::memory_order_relaxed),

@@ -12,6 +12,13 @@
 
 namespace hakmem {
 
+// What a huge page is made of, decided before its first touch: advice cannot be taken back.
+enum class Backing : uint8_t {
+  kSmallPages,
+  kHugePage,  // the kernel is asked for a transparent huge page
+};
+inline constexpr size_t kBackings = 2;
+
 // One bit per slice. `used` is set while a span or a purge owns the slice; `backed` from the first
 // use on until the slice is purged: its pages may be resident and hold old contents.
 struct HugePage {
@@ -23,6 +30,7 @@ struct HugePage {
   uint8_t region;
   uint8_t bin;  // kNoBin while on no list
   bool committed;
+  Backing backing;
 
   uint32_t free_backed() const { return backed & ~used; }
 };

@@ -23,6 +23,8 @@
 namespace hakmem {
 namespace {
 
+constexpr uint32_t kSmallestPromotedStep = 4;
+
 // Calls `visit(page, mask)` for each huge page that [slice, slice + length) touches.
 template <class Visit>
 void for_each_huge_page(const Region& region, uint32_t slice, Slices length, Visit visit) {
@@ -51,28 +53,34 @@ uint32_t aligned_positions(Slices alignment) {
 
 constinit PageHeap page_heap;
 
-Span* PageHeap::allocate(Slices length, Slices alignment) {
+Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
   {
     LockGuard guard(lock_);
-    if (Span* span = allocate_locked(length, alignment)) return span;
+    if (Span* span = allocate_locked(length, alignment, backing)) return span;
   }
   // Retained memory may be what stands in the way (commit charge, cgroup limits).
   purge_down_to({0});
   LockGuard guard(lock_);
-  return allocate_locked(length, alignment);
+  return allocate_locked(length, alignment, backing);
 }
 
-Span* PageHeap::allocate_locked(Slices length, Slices alignment) {
+Span* PageHeap::allocate_locked(Slices length, Slices alignment, Backing backing) {
+  if (Span* span = place(length, alignment, backing)) return span;
+  const bool huge = backing == Backing::kHugePage;
+  return place(length, alignment, huge ? Backing::kSmallPages : Backing::kHugePage);
+}
+
+Span* PageHeap::place(Slices length, Slices alignment, Backing backing) {
   const bool within = length.count < kSlicesPerHugePage && alignment.count <= kSlicesPerHugePage;
-  return within ? place_within_huge_page(length, alignment)
-                : place_on_huge_pages(length, alignment);
+  return within ? place_within_huge_page(length, alignment, backing)
+                : place_on_huge_pages(length, alignment, backing);
 }
 
-Span* PageHeap::place_within_huge_page(Slices length, Slices alignment) {
+Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing backing) {
   const uint32_t allowed = aligned_positions(alignment);
   HugePage* page;
-  while ((page = find_huge_page(length, allowed)) == nullptr) {
-    if (!add_huge_page()) return nullptr;
+  while ((page = find_huge_page(length, allowed, backing)) == nullptr) {
+    if (!add_huge_page(backing)) return nullptr;
   }
   const uint32_t starts = starts_of_runs(~page->used, length.count) & allowed;
   const uint32_t reusable = starts & starts_of_runs(page->free_backed(), length.count);
@@ -80,9 +88,9 @@ Span* PageHeap::place_within_huge_page(Slices length, Slices alignment) {
   return make_span(map_.region(page->region), page->index * kSlicesPerHugePage + position, length);
 }
 
-HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts) const {
+HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backing backing) const {
   for (uint32_t bin = length.count; bin < HugePageBins::kBins; ++bin) {
-    for (HugePage* page = bins_.first(static_cast<uint8_t>(bin)); page != nullptr;
+    for (HugePage* page = bins(backing).first(static_cast<uint8_t>(bin)); page != nullptr;
          page = page->next) {
       if ((starts_of_runs(~page->used, length.count) & allowed_starts) != 0) return page;
     }
@@ -91,11 +99,12 @@ HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts) const
 }
 
 // One more huge page in the bins; from a new region, what its metadata left of one.
-bool PageHeap::add_huge_page() {
+bool PageHeap::add_huge_page(Backing backing) {
   const uint32_t regions = map_.regions();
   Region* region = region_with_room({1});
   if (region == nullptr) return false;
-  return map_.regions() != regions || grow(*region, {1});
+  const bool left_by_metadata = map_.regions() != regions && backing == Backing::kSmallPages;
+  return left_by_metadata || grow(*region, {1}, backing);
 }
 
 Region* PageHeap::region_with_room(HugePages room) {
@@ -105,30 +114,40 @@ Region* PageHeap::region_with_room(HugePages room) {
   }
   if (!map_.add_region(*backend_, room)) return nullptr;
   Region& region = map_.region(map_.regions() - 1);
-  bins_.update(region.huge_pages[region.watermark - 1]);
+  update_bin(region.huge_pages[region.watermark - 1]);
   return region.total - region.watermark >= room.count ? &region : nullptr;
 }
 
-bool PageHeap::grow(Region& region, HugePages more) {
+// Promoted memory grows in steps of half of what there is: where the two backings meet, the kernel
+// keeps a mapping more, so there must be few such places.
+bool PageHeap::grow(Region& region, HugePages more, Backing backing) {
+  const bool promoted = backing == Backing::kHugePage;
+  if (promoted) {
+    const uint32_t step = std::max(kSmallestPromotedStep, promoted_.count / 2);
+    more.count = std::max(more.count, std::min(step, region.total - region.watermark));
+  }
   const uint32_t first = region.watermark;
   if (!map_.raise_watermark(*backend_, region, more)) return false;
-  for (uint32_t index = first; index < region.watermark; ++index) {
-    bins_.update(region.huge_pages[index]);
+  if (promoted) promoted_.count += more.count;
+  // Downwards: a bin hands out first what came last, and memory fills from the bottom.
+  for (uint32_t index = region.watermark; index-- > first;) {
+    region.huge_pages[index].backing = backing;
+    update_bin(region.huge_pages[index]);
   }
   return true;
 }
 
-Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment) {
+Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment, Backing backing) {
   const HugePages whole{length.count / kSlicesPerHugePage};
   const uint32_t tail = length.count % kSlicesPerHugePage;
   const size_t step = std::max(alignment.bytes(), kHugePageSize);
   const HugePages all = HugePages::covering(length);
   uint32_t first = 0;
   for (const bool committed : {true, false}) {
-    if (bins_.wholly_free() == 0) break;
+    if (bins(backing).wholly_free() == 0) break;
     for (uint32_t index = 0; index < map_.regions(); ++index) {
       Region& region = map_.region(index);
-      if (find_run(region, whole, tail, step, committed, first)) {
+      if (find_run(region, whole, tail, step, backing, committed, first)) {
         return make_span(region, first * kSlicesPerHugePage, length);
       }
     }
@@ -138,12 +157,12 @@ Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment) {
   if (region == nullptr) return nullptr;
   const uintptr_t fresh = region->base + HugePages{region->watermark}.bytes();
   first = static_cast<uint32_t>((round_up(fresh, step) - region->base) >> kHugePageShift);
-  if (!grow(*region, {first + all.count - region->watermark})) return nullptr;
+  if (!grow(*region, {first + all.count - region->watermark}, backing)) return nullptr;
   return make_span(*region, first * kSlicesPerHugePage, length);
 }
 
 bool PageHeap::find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
-                        bool committed, uint32_t& first) const {
+                        Backing backing, bool committed, uint32_t& first) const {
   const uint32_t needed = whole.count + (tail != 0 ? 1 : 0);
   uint32_t start = 0;
   uint32_t at = 0;
@@ -158,7 +177,7 @@ bool PageHeap::find_run(const Region& region, HugePages whole, uint32_t tail, si
     const HugePage& page = region.huge_pages[at];
     const bool is_tail = at - start == whole.count;
     const uint32_t in_the_way = is_tail ? page.used & low_mask(tail) : page.used;
-    if (in_the_way != 0 || (committed && !page.committed)) {
+    if (in_the_way != 0 || page.backing != backing || (committed && !page.committed)) {
       start = ++at;
       continue;
     }
@@ -204,13 +223,19 @@ bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
     }
     for (uint32_t page = index; page < end; ++page) {
       region.huge_pages[page].committed = true;
-      bins_.update(region.huge_pages[page]);
+      update_bin(region.huge_pages[page]);
+      if (region.huge_pages[page].backing == Backing::kHugePage) promote(region.huge_pages[page]);
     }
     committed_.count += end - index;
     count(counters.committed_bytes, stop - start);
     index = end;
   }
   return true;
+}
+
+void PageHeap::promote(const HugePage& page) {
+  backend_->promote(address_of(page), kHugePageSize);
+  count(counters.promoted_bytes, kHugePageSize);
 }
 
 bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
@@ -221,7 +246,7 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
     retained_.fetch_sub(slices_in(reused), std::memory_order_relaxed);
     page.used |= mask;
     page.backed |= mask;
-    bins_.update(page);
+    update_bin(page);
   });
   used_ = used_ + length;
   return zeroed;
@@ -231,7 +256,7 @@ void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
     retained_.fetch_add(slices_in(page.backed & mask), std::memory_order_relaxed);
     page.used &= ~mask;
-    bins_.update(page);
+    update_bin(page);
   });
   used_ = used_ - length;
 }
@@ -262,9 +287,10 @@ bool PageHeap::extend(Span* span, Slices length) {
   const uint32_t end = PageMap::slice_in(region, span) + span->slices;
   const Slices more = length - Slices{span->slices};
   const uint32_t last = end + more.count;
+  const Backing backing = region.huge_pages[(end - 1) / kSlicesPerHugePage].backing;
   const uint32_t known = region.watermark * kSlicesPerHugePage;
   if (end < known && !is_free(region, end, {std::min(last, known) - end})) return false;
-  if (last > known && !grow(region, HugePages::covering({last - known}))) return false;
+  if (last > known && !grow(region, HugePages::covering({last - known}), backing)) return false;
   if (!commit(region, end, more)) return false;
   take(region, end, more);
   span->slices = length.count;
@@ -309,16 +335,18 @@ size_t PageHeap::purge_down_to(Slices target) {
 size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) {
   size_t claimed = 0;
   for (uint8_t bin = HugePageBins::kFreeBacked; bin > 0; --bin) {
-    HugePage* next;
-    for (HugePage* page = bins_.first(bin); page != nullptr; page = next) {
-      next = page->next;
-      if (claimed == capacity || retained() <= target) return claimed;
-      const uint32_t slices = page->free_backed();
-      if (slices == 0) continue;
-      claims[claimed++] = {page, slices};
-      retained_.fetch_sub(slices_in(slices), std::memory_order_relaxed);
-      page->used |= slices;
-      bins_.update(*page);
+    for (const HugePageBins& bins : bins_) {
+      HugePage* next;
+      for (HugePage* page = bins.first(bin); page != nullptr; page = next) {
+        next = page->next;
+        if (claimed == capacity || retained() <= target) return claimed;
+        const uint32_t slices = page->free_backed();
+        if (slices == 0) continue;
+        claims[claimed++] = {page, slices};
+        retained_.fetch_sub(slices_in(slices), std::memory_order_relaxed);
+        page->used |= slices;
+        update_bin(*page);
+      }
     }
   }
   return claimed;
@@ -370,7 +398,7 @@ void PageHeap::release_claim(const Claim& claim, bool purged) {
   } else {
     retained_.fetch_add(slices.count, std::memory_order_relaxed);
   }
-  bins_.update(*claim.page);
+  update_bin(*claim.page);
 }
 
 PageHeapStatistics PageHeap::statistics() {

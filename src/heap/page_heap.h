@@ -3,6 +3,7 @@
 // Never: called on a fast path; never a system call under the lock but commit.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +38,8 @@ class PageHeap {
   // A span of `length` slices, its first descriptor returned with `slices` and `zeroed` set and
   // kind still kFree; nullptr when memory or address space is exhausted. `alignment` is a power of
   // two. Spans below a huge page lie inside one; longer ones start on one.
-  Span* allocate(Slices length, Slices alignment = {1});
+  // `backing` is a wish: memory of the other kind serves when there is no more of it.
+  Span* allocate(Slices length, Slices alignment = {1}, Backing backing = Backing::kSmallPages);
 
   // The span's memory stays backed for reuse up to the retained limit.
   void free(Span* span);
@@ -64,21 +66,26 @@ class PageHeap {
     uint32_t slices;
   };
 
-  Span* allocate_locked(Slices length, Slices alignment);
-  Span* place_within_huge_page(Slices length, Slices alignment);
-  Span* place_on_huge_pages(Slices length, Slices alignment);
+  Span* allocate_locked(Slices length, Slices alignment, Backing backing);
+  Span* place(Slices length, Slices alignment, Backing backing);
+  Span* place_within_huge_page(Slices length, Slices alignment, Backing backing);
+  Span* place_on_huge_pages(Slices length, Slices alignment, Backing backing);
   // Finds a free run of huge pages, of which the last needs only its first `tail` slices free; with
   // `committed`, only among committed ones.
   bool find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
-                bool committed, uint32_t& first) const;
-  bool grow(Region& region, HugePages more);
+                Backing backing, bool committed, uint32_t& first) const;
+  bool grow(Region& region, HugePages more, Backing backing);
   Slices retained() const { return {retained_.load(std::memory_order_relaxed)}; }
   Region* region_with_room(HugePages room);
-  HugePage* find_huge_page(Slices length, uint32_t allowed_starts) const;
-  bool add_huge_page();
+  HugePage* find_huge_page(Slices length, uint32_t allowed_starts, Backing backing) const;
+  bool add_huge_page(Backing backing);
+  HugePageBins& bins(Backing backing) { return bins_[static_cast<size_t>(backing)]; }
+  const HugePageBins& bins(Backing backing) const { return bins_[static_cast<size_t>(backing)]; }
+  void update_bin(HugePage& page) { bins(page.backing).update(page); }
   bool is_free(const Region& region, uint32_t slice, Slices length) const;
   size_t reserved_uncommitted() const;
   bool commit(Region& region, uint32_t slice, Slices length);
+  void promote(const HugePage& page);
   // Marks slices used; true when all of them still read as zeros.
   bool take(Region& region, uint32_t slice, Slices length);
   void give_back(Region& region, uint32_t slice, Slices length);
@@ -95,11 +102,12 @@ class PageHeap {
   PageMap map_;
   Lock lock_{LockRank::kPageHeap};
   const Backend* backend_ = nullptr;
-  HugePageBins bins_;
+  std::array<HugePageBins, kBackings> bins_;
   // Read without the lock to see whether there is anything to purge.
   std::atomic<uint32_t> retained_{0};
   Slices used_;
   HugePages committed_;
+  HugePages promoted_;  // known as Backing::kHugePage
 };
 
 extern constinit HAKMEM_HIDDEN PageHeap page_heap;

@@ -46,7 +46,7 @@ static_assert(size_of_class(kSizeClasses - 1) == kSlabLimit);
 static_assert(size_class_of(kSlabLimit) == kSizeClasses - 1);
 static_assert(size_of_class(size_class_of(129)) == 144 && size_class_of(144) == size_class_of(129));
 
-constexpr Slices slab_slices(size_t block_size) {
+constexpr Slices slices_of_slab(size_t block_size) {
   return block_size <= kSmallLimit ? Slices{1} : kMediumSlabSlices;
 }
 

@@ -17,6 +17,7 @@
 #include "heap/extent.h"
 #include "heap/free_path.h"
 #include "heap/page_heap.h"
+#include "policy/knobs.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -84,6 +85,7 @@ constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .full = {},
                                 .extents = {},
                                 .next_colour = 0,
+                                .small_slabs = {},
                                 .busy = false,
                                 .thread = 0,
                                 .next_registered = nullptr,
@@ -110,11 +112,19 @@ void* ThreadHeap::allocate_slow(SizeClass size_class) {
   }
 }
 
+// Slabs of several slices hold a few large blocks and stay sparse for long.
+Backing ThreadHeap::backing_for(Slices slab) const {
+  const bool fills = slab.count == 1 && small_slabs.bytes() >= read_knob(knobs.huge_slabs_from);
+  return fills ? Backing::kHugePage : Backing::kSmallPages;
+}
+
 Span* ThreadHeap::next_slab(SizeClass size_class) {
   Span* slab = available[size_class].pop_front();
   if (slab == nullptr) {
-    slab = allocate_span(slab_slices(size_of_class(size_class)));
+    const Slices length = slices_of_slab(size_of_class(size_class));
+    slab = allocate_span(length, {1}, backing_for(length));
     if (slab == nullptr) return nullptr;
+    if (length.count == 1) ++small_slabs.count;
     initialize_slab(*slab, size_class, next_colour++);
     slab->heap = this;
     set_owner(*slab, thread.load(std::memory_order_relaxed));
@@ -177,6 +187,7 @@ void ThreadHeap::release(Span& slab) {
   for (uint32_t distance = 1; distance < slab.slices; ++distance) {
     (&slab)[distance].kind.store(SpanKind::kFree, std::memory_order_relaxed);
   }
+  if (slab.slices == 1) --small_slabs.count;
   count(counters.slabs_released);
   page_heap.free(&slab);
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "heap/extent_cache.h"
+#include "heap/huge_page.h"
 #include "heap/remote_batch.h"
 #include "heap/remote_free.h"
 #include "heap/size_class.h"
@@ -33,6 +34,7 @@ struct alignas(64) ThreadHeap {
   SlabQueue full;
   ExtentCache extents;
   uint32_t next_colour;
+  Slices small_slabs;  // all its slabs of one slice
   // Set while queues and counts change. A fork in another thread meanwhile finds them torn.
   std::atomic<bool> busy;
   std::atomic<uintptr_t> thread;  // the owner's thread pointer
@@ -66,6 +68,7 @@ struct alignas(64) ThreadHeap {
 
  private:
   Span* next_slab(SizeClass size_class);
+  Backing backing_for(Slices slab) const;
   void set_current(SizeClass size_class, Span* slab);
   void park_full(Span& slab);
   void make_available(Span& slab);

@@ -120,6 +120,11 @@ check("bigcache on", on["extent_cache_hits"] > 0, on)
 off = counters({"HAKMEM_BIGCACHE": "off"})
 check("bigcache off", off["extent_cache_hits"] == 0 and off["retained"] == 0
       and off["purged_bytes"] > 0, off)
+for value in ("off", "auto"):
+    off = counters({"HAKMEM_THP": value})
+    check(f"thp {value}: a small process has small pages", off["promoted_bytes"] == 0, off)
+on = counters({"HAKMEM_THP": "on"})
+check("thp on: slabs on huge pages", 0 < on["promoted_bytes"] < on["committed_bytes"], on)
 batched = counters({"HAKMEM_BATCH": "on"})
 single = counters({"HAKMEM_BATCH": "off"})
 check("batch off: one huge page at a time", single["purges"] > 2 * batched["purges"],

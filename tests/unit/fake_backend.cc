@@ -30,6 +30,10 @@ bool decommit(void* start, size_t bytes) {
   return kLinuxBackend.decommit(start, bytes);
 }
 
+void promote(void* start, size_t bytes) {
+  fake.promoted.push_back({start, bytes});
+}
+
 size_t purge(const AddressRange* ranges, size_t count) {
   if (fake.refuse_purge) return 0;
   for (size_t index = 0; index < count; ++index) fake.purged_bytes += ranges[index].bytes;
@@ -50,6 +54,7 @@ Backend make() {
   backend.reserve = reserve;
   backend.commit = commit;
   backend.decommit = decommit;
+  backend.promote = promote;
   backend.purge = purge;
   backend.limits = limits;
   backend.commit_is_charged = commit_is_charged;

@@ -16,6 +16,7 @@ struct FakeBackend {
   MemoryLimits limits = {.physical_bytes = size_t{64} << 20,
                          .address_space_bytes = SIZE_MAX};
   bool commit_is_charged = false;
+  std::vector<AddressRange> promoted;
   size_t purged_ranges = 0;
   size_t purged_bytes = 0;
   size_t decommitted_bytes = 0;

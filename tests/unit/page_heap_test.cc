@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "fake_backend.h"
@@ -54,6 +55,42 @@ TEST_F(PageHeapTest, LargeSpansStartOnAHugePageAndDonateTheirTail) {
   // What is left of the second huge page serves others.
   Span* tail = heap_.allocate({kSlicesPerHugePage - 1});
   EXPECT_EQ(start(tail), start(large) + Slices{kSlicesPerHugePage + 1}.bytes());
+}
+
+TEST_F(PageHeapTest, BackingsNeverShareAHugePageAndMeetInFewPlaces) {
+  constexpr uint32_t kSpans = 40 * kSlicesPerHugePage;
+  std::map<uintptr_t, Backing> backing_of;
+  for (uint32_t index = 0; index < kSpans; ++index) {
+    for (const Backing backing : {Backing::kSmallPages, Backing::kHugePage}) {
+      Span* span = heap_.allocate({1}, {1}, backing);
+      ASSERT_NE(span, nullptr);
+      const uintptr_t page = reinterpret_cast<uintptr_t>(start(span)) / kHugePageSize;
+      EXPECT_EQ(backing_of.try_emplace(page, backing).first->second, backing);
+    }
+  }
+  std::set<uintptr_t> promoted;
+  for (const AddressRange& range : fake.promoted) {
+    EXPECT_EQ(range.bytes, kHugePageSize);
+    promoted.insert(reinterpret_cast<uintptr_t>(range.start) / kHugePageSize);
+  }
+  uint32_t meetings = 0;
+  Backing before = Backing::kSmallPages;
+  for (const auto& [page, backing] : backing_of) {
+    EXPECT_EQ(promoted.contains(page), backing == Backing::kHugePage);
+    meetings += backing != before ? 1 : 0;
+    before = backing;
+  }
+  EXPECT_LE(meetings, 16u);
+}
+
+TEST_F(PageHeapTest, AnyBackingServesWhenTheOtherIsExhausted) {
+  fake.largest_reservation = size_t{16} << 20;
+  fake.reserves_until_failure = 1;
+  uint32_t spans = 0;
+  while (heap_.allocate({1}, {1}, Backing::kHugePage) != nullptr) ++spans;
+  EXPECT_EQ(heap_.allocate({1}), nullptr);
+  // All of it but the metadata, the small pages beside the metadata included.
+  EXPECT_GE(spans, 7 * kSlicesPerHugePage + 1);
 }
 
 TEST_F(PageHeapTest, FillsTheFullestHugePageFirst) {

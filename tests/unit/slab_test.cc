@@ -10,7 +10,7 @@ TEST(Slab, PlacesAreExactForEveryClassAndOffset) {
     const size_t block_size = size_of_class(size_class);
     for (const uint32_t colour : {0u, 5u, 15u}) {
       Span slab[8] = {};
-      slab->slices = slab_slices(block_size).count;
+      slab->slices = slices_of_slab(block_size).count;
       initialize_slab(*slab, size_class, colour);
       slab->carved = slab->capacity / 2;
       ASSERT_LE(slab->first_block + size_t{slab->capacity} * block_size,

@@ -79,6 +79,11 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return count;
 }
 
+void promote(void* start, size_t bytes) {
+  ErrnoSaver errno_saver;
+  madvise(start, bytes, MADV_HUGEPAGE);
+}
+
 void exclude_from_dump(void* start, size_t bytes) {
   ErrnoSaver errno_saver;
   madvise(start, bytes, MADV_DONTDUMP);
@@ -100,6 +105,7 @@ constinit const Backend kLinuxBackend = {
     .commit = commit,
     .address_space_allows = process_address_space_allows,
     .decommit = decommit,
+    .promote = promote,
     .purge = purge,
     .exclude_from_dump = exclude_from_dump,
     .map = map,
