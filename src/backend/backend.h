@@ -37,6 +37,8 @@ struct Backend {
   bool (*decommit)(void* start, size_t bytes);
   // Asks for huge pages in a committed range that is not touched yet. Advice: no answer.
   void (*promote)(void* start, size_t bytes);
+  // Writes a zero to a committed page that reads as zeros; the nanoseconds that it took.
+  uint64_t (*first_touch)(void* page);
   // Gives the pages of committed ranges back; they read as zeros afterwards. Stops at the first
   // range that the kernel refuses and returns how many are purged.
   size_t (*purge)(const AddressRange* ranges, size_t count);

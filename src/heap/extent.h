@@ -15,6 +15,9 @@ namespace hakmem {
 // size. nullptr when memory is exhausted. The span's `zeroed` tells whether it reads as zeros.
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment);
 
+// From the block's start on, which lies `first_block` bytes behind the span's.
+size_t usable_bytes(const Span& extent);
+
 // Keeps the extent for the thread, or gives it to the page heap.
 void free_extent(Span* extent);
 

@@ -59,10 +59,10 @@ Span* checked_span(void* address, const char* function) {
       return span;
     }
     case SpanKind::kExtent:
-      if (in_slice != 0) report_invalid(function, address);
+      if (in_slice != span->first_block) report_invalid(function, address);
       return span;
     case SpanKind::kCachedExtent:
-      if (in_slice != 0) report_invalid(function, address);
+      if (in_slice != span->first_block) report_invalid(function, address);
       report_double_free(function, address);
     case SpanKind::kFree:
       report_invalid(function, address);
@@ -93,7 +93,7 @@ LiveBlock find_live_block(void* address, const char* function) {
   Span* span = checked_span(address, function);
   if (span == nullptr) return {nullptr, 0};
   if (span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent) {
-    return {span, Slices{span->slices}.bytes()};
+    return {span, usable_bytes(*span)};
   }
   return {span, span->block_size};
 }

@@ -22,7 +22,8 @@ void* allocate_from_class(ThreadHeap* heap, SizeClass size_class) {
 }
 
 void* start_of(const Span* extent) {
-  return extent != nullptr ? page_heap.map().start_of(extent) : nullptr;
+  if (extent == nullptr) return nullptr;
+  return static_cast<char*>(page_heap.map().start_of(extent)) + extent->first_block;
 }
 
 // The smallest class of at least `size` whose blocks are all aligned to `alignment`; kSizeClasses

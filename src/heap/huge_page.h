@@ -31,11 +31,12 @@ struct HugePage {
   uint8_t bin;  // kNoBin while on no list
   bool committed;
   Backing backing;
+  bool touched;  // kHugePage: the kernel has backed it
 
   uint32_t free_backed() const { return backed & ~used; }
 };
 
-static_assert(sizeof(HugePage) == 32);
+static_assert(sizeof(HugePage) == 40);
 
 // Lists of huge pages by the longest run of free slices. Searching from the tightest fit upwards
 // fills the fullest pages first, so that whole huge pages become free (Temeraire, OSDI '21).

@@ -3,7 +3,7 @@
 // Never: a range handed to the kernel for purging that is not claimed (marked used) first, or
 // live memory would be zeroed.
 //
-//   allocate
+//   allocate                     a promoted huge page is touched here, and timed
 //     allocate_locked
 //       place_within_huge_page   below 2 MiB: the fullest huge page that has room
 //       place_on_huge_pages      2 MiB and more: a run of free huge pages, the tail donated
@@ -54,10 +54,15 @@ uint32_t aligned_positions(Slices alignment) {
 constinit PageHeap page_heap;
 
 Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
+  Span* span;
+  bool first;
   {
     LockGuard guard(lock_);
-    if (Span* span = allocate_locked(length, alignment, backing)) return span;
+    span = allocate_locked(length, alignment, backing);
+    first = span != nullptr && is_first_on_huge_page(span);
   }
+  if (first) promotion_.first_touch_took(backend_->first_touch(map_.start_of(span)));
+  if (span != nullptr) return span;
   // Retained memory may be what stands in the way (commit charge, cgroup limits).
   purge_down_to({0});
   LockGuard guard(lock_);
@@ -79,8 +84,9 @@ Span* PageHeap::place(Slices length, Slices alignment, Backing backing) {
 Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing backing) {
   const uint32_t allowed = aligned_positions(alignment);
   HugePage* page;
-  while ((page = find_huge_page(length, allowed, backing)) == nullptr) {
-    if (!add_huge_page(backing)) return nullptr;
+  const bool may_grow = backing == Backing::kSmallPages || promotion_.allowed();
+  while ((page = find_huge_page(length, allowed, backing, may_grow)) == nullptr) {
+    if (!may_grow || !add_huge_page(backing)) return nullptr;
   }
   const uint32_t starts = starts_of_runs(~page->used, length.count) & allowed;
   const uint32_t reusable = starts & starts_of_runs(page->free_backed(), length.count);
@@ -88,8 +94,10 @@ Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing 
   return make_span(map_.region(page->region), page->index * kSlicesPerHugePage + position, length);
 }
 
-HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backing backing) const {
-  for (uint32_t bin = length.count; bin < HugePageBins::kBins; ++bin) {
+HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
+                                   bool may_grow) const {
+  const uint32_t last = may_grow ? HugePageBins::kUncommitted : HugePageBins::kFreeBacked;
+  for (uint32_t bin = length.count; bin <= last; ++bin) {
     for (HugePage* page = bins(backing).first(static_cast<uint8_t>(bin)); page != nullptr;
          page = page->next) {
       if ((starts_of_runs(~page->used, length.count) & allowed_starts) != 0) return page;
@@ -238,12 +246,21 @@ void PageHeap::promote(const HugePage& page) {
   count(counters.promoted_bytes, kHugePageSize);
 }
 
+bool PageHeap::is_first_on_huge_page(Span* span) {
+  Region& region = map_.region_of(span);
+  HugePage& page = region.huge_pages[PageMap::slice_in(region, span) / kSlicesPerHugePage];
+  if (page.backing != Backing::kHugePage || page.touched) return false;
+  page.touched = true;
+  return true;
+}
+
 bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
   bool zeroed = true;
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
     const uint32_t reused = page.backed & mask;
     if (reused != 0) zeroed = false;
     retained_.fetch_sub(slices_in(reused), std::memory_order_relaxed);
+    if (page.backing == Backing::kSmallPages) promotion_.grew({slices_in(mask & ~reused)});
     page.used |= mask;
     page.backed |= mask;
     update_bin(page);
@@ -394,6 +411,7 @@ void PageHeap::release_claim(const Claim& claim, bool purged) {
   claim.page->used &= ~claim.slices;
   if (purged) {
     claim.page->backed &= ~claim.slices;
+    if (claim.page->backed == 0) claim.page->touched = false;
     count(counters.purged_bytes, slices.bytes());
   } else {
     retained_.fetch_add(slices.count, std::memory_order_relaxed);

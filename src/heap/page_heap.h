@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "heap/huge_page.h"
 #include "heap/page_map.h"
+#include "heap/promotion.h"
 
 namespace hakmem {
 
@@ -77,7 +78,9 @@ class PageHeap {
   bool grow(Region& region, HugePages more, Backing backing);
   Slices retained() const { return {retained_.load(std::memory_order_relaxed)}; }
   Region* region_with_room(HugePages room);
-  HugePage* find_huge_page(Slices length, uint32_t allowed_starts, Backing backing) const;
+  // The fullest huge page that has room; one without memory of its own only if that `may_grow`.
+  HugePage* find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
+                           bool may_grow) const;
   bool add_huge_page(Backing backing);
   HugePageBins& bins(Backing backing) { return bins_[static_cast<size_t>(backing)]; }
   const HugePageBins& bins(Backing backing) const { return bins_[static_cast<size_t>(backing)]; }
@@ -86,6 +89,8 @@ class PageHeap {
   size_t reserved_uncommitted() const;
   bool commit(Region& region, uint32_t slice, Slices length);
   void promote(const HugePage& page);
+  // Under the lock: whether nobody has touched the promoted huge page of `span` so far; true once.
+  bool is_first_on_huge_page(Span* span);
   // Marks slices used; true when all of them still read as zeros.
   bool take(Region& region, uint32_t slice, Slices length);
   void give_back(Region& region, uint32_t slice, Slices length);
@@ -101,6 +106,7 @@ class PageHeap {
   // First, for the fast path: a fixed address plus nothing.
   PageMap map_;
   Lock lock_{LockRank::kPageHeap};
+  Promotion promotion_;
   const Backend* backend_ = nullptr;
   std::array<HugePageBins, kBackings> bins_;
   // Read without the lock to see whether there is anything to purge.

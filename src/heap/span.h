@@ -52,10 +52,10 @@ struct alignas(128) Span {
   // free has to leave the fast path: the slab is full, or has several slices.
   alignas(64) std::atomic<uintptr_t> owner;
   ThreadHeap* heap;
-  uint64_t reciprocal;           // 2^kReciprocalBits / block_size, rounded up
-  uint32_t block_size;           // bytes
-  uint32_t capacity;             // blocks that fit
-  uint32_t first_block;          // offset of block 0 from the slab's start: the colour
+  uint64_t reciprocal;   // 2^kReciprocalBits / block_size, rounded up
+  uint32_t block_size;   // bytes
+  uint32_t capacity;     // blocks that fit
+  uint32_t first_block;  // offset of block 0, or of the extent's, from the span's start: the colour
   std::atomic<uint32_t> carved;  // blocks ever put on `free` or handed out
   uint32_t slices;               // of the span; for kSlabInterior: slices back to the first
   std::atomic<SpanKind> kind;

@@ -34,6 +34,11 @@ void promote(void* start, size_t bytes) {
   fake.promoted.push_back({start, bytes});
 }
 
+uint64_t first_touch(void* page) {
+  *static_cast<volatile char*>(page) = 0;
+  return fake.first_touch_nanoseconds;
+}
+
 size_t purge(const AddressRange* ranges, size_t count) {
   if (fake.refuse_purge) return 0;
   for (size_t index = 0; index < count; ++index) fake.purged_bytes += ranges[index].bytes;
@@ -55,6 +60,7 @@ Backend make() {
   backend.commit = commit;
   backend.decommit = decommit;
   backend.promote = promote;
+  backend.first_touch = first_touch;
   backend.purge = purge;
   backend.limits = limits;
   backend.commit_is_charged = commit_is_charged;

@@ -13,10 +13,10 @@ struct FakeBackend {
   size_t reserves_until_failure = SIZE_MAX;
   size_t largest_reservation = SIZE_MAX;
   bool refuse_purge = false;
-  MemoryLimits limits = {.physical_bytes = size_t{64} << 20,
-                         .address_space_bytes = SIZE_MAX};
+  MemoryLimits limits = {.physical_bytes = size_t{64} << 20, .address_space_bytes = SIZE_MAX};
   bool commit_is_charged = false;
   std::vector<AddressRange> promoted;
+  uint64_t first_touch_nanoseconds = 50'000;
   size_t purged_ranges = 0;
   size_t purged_bytes = 0;
   size_t decommitted_bytes = 0;

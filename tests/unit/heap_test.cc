@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "heap/extent.h"
@@ -134,10 +135,30 @@ TEST(Heap, TrimReachesTheCachesOfOtherThreads) {
   void* block = scope.allocate(1 << 20);
   memset(block, 1, 1 << 20);
   ThreadScope::release(block);
-  EXPECT_EQ(scope.heap()->extents.held().count, 16u);
+  EXPECT_EQ(scope.heap()->extents.held().count, 17u);  // room for its colour
   EXPECT_GE(heap_trim(0), size_t{1} << 20);
   EXPECT_EQ(scope.heap()->extents.held().count, 0u);
   EXPECT_EQ(heap_statistics().retained_bytes, 0u);
+}
+
+TEST(Heap, ExtentsStartOnDifferentCacheLines) {
+  ThreadScope scope;
+  std::vector<void*> blocks;
+  std::set<uintptr_t> lines;
+  for (int count = 0; count < 32; ++count) {
+    constexpr size_t kSize = 256 << 10;
+    blocks.push_back(scope.allocate(kSize));
+    memset(blocks.back(), count, kSize);
+    lines.insert(reinterpret_cast<uintptr_t>(blocks.back()) % 4096);
+    EXPECT_GE(heap_usable_size(blocks.back(), "test"), kSize);
+  }
+  EXPECT_EQ(lines.size(), 32u);
+  for (void* block : blocks) ThreadScope::release(block);
+  // A kept extent of the same length serves an aligned request without its colour.
+  void* aligned = heap_allocate_aligned(scope.heap(), 4096, 320 << 10);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(aligned) % 4096, 0u);
+  EXPECT_GE(heap_usable_size(aligned, "test"), size_t{320} << 10);
+  ThreadScope::release(aligned);
 }
 
 TEST(Heap, StatisticsCountLiveBlocks) {
@@ -147,7 +168,7 @@ TEST(Heap, StatisticsCountLiveBlocks) {
   for (int count = 0; count < 5000; ++count) blocks.push_back(scope.allocate(96));
   blocks.push_back(scope.allocate(1 << 20));
   const size_t during = heap_statistics().allocated_bytes;
-  EXPECT_EQ(during - before, 5000u * 96 + (1 << 20));
+  EXPECT_EQ(during - before, 5000u * 96 + (17u << kSliceShift));
   for (void* block : blocks) ThreadScope::release(block);
   EXPECT_EQ(heap_statistics().allocated_bytes, before);
 }

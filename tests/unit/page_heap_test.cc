@@ -83,6 +83,33 @@ TEST_F(PageHeapTest, BackingsNeverShareAHugePageAndMeetInFewPlaces) {
   EXPECT_LE(meetings, 16u);
 }
 
+TEST_F(PageHeapTest, DearFirstTouchesPausePromotion) {
+  const auto allocate_promoted = [this] {
+    Span* span = heap_.allocate({kSlicesPerHugePage / 2}, {1}, Backing::kHugePage);
+    EXPECT_NE(span, nullptr);
+    const auto page = reinterpret_cast<uintptr_t>(start(span)) / kHugePageSize;
+    return std::any_of(fake.promoted.begin(), fake.promoted.end(), [&](const AddressRange& range) {
+      return reinterpret_cast<uintptr_t>(range.start) / kHugePageSize == page;
+    });
+  };
+  EXPECT_TRUE(allocate_promoted());
+  EXPECT_TRUE(allocate_promoted());
+  fake.first_touch_nanoseconds = 5'000'000;
+  EXPECT_TRUE(allocate_promoted());
+  // The huge page that is paid for is used up; then growth takes small pages, for a while.
+  EXPECT_TRUE(allocate_promoted());
+  uint32_t pause = 0;
+  while (!allocate_promoted()) ++pause;
+  EXPECT_GE(pause, 16u);
+  // Dear again: a longer pause. Then cheap: none.
+  EXPECT_TRUE(allocate_promoted());
+  fake.first_touch_nanoseconds = 50'000;
+  uint32_t longer = 0;
+  while (!allocate_promoted()) ++longer;
+  EXPECT_GT(longer, pause + pause / 2);
+  for (int count = 0; count < 40; ++count) EXPECT_TRUE(allocate_promoted());
+}
+
 TEST_F(PageHeapTest, AnyBackingServesWhenTheOtherIsExhausted) {
   fake.largest_reservation = size_t{16} << 20;
   fake.reserves_until_failure = 1;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "backend/linux/linux_backend.h"
@@ -84,6 +85,18 @@ void promote(void* start, size_t bytes) {
   madvise(start, bytes, MADV_HUGEPAGE);
 }
 
+uint64_t monotonic_nanoseconds() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+uint64_t first_touch(void* page) {
+  const uint64_t start = monotonic_nanoseconds();
+  *static_cast<volatile char*>(page) = 0;
+  return monotonic_nanoseconds() - start;
+}
+
 void exclude_from_dump(void* start, size_t bytes) {
   ErrnoSaver errno_saver;
   madvise(start, bytes, MADV_DONTDUMP);
@@ -106,6 +119,7 @@ constinit const Backend kLinuxBackend = {
     .address_space_allows = process_address_space_allows,
     .decommit = decommit,
     .promote = promote,
+    .first_touch = first_touch,
     .purge = purge,
     .exclude_from_dump = exclude_from_dump,
     .map = map,

@@ -1,0 +1,49 @@
+// Owns: whether huge pages pay on this machine at this moment, by the time of their first touches.
+// Called by: the page heap.
+// Never: a lock; a wrong guess costs one slow first touch.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "base/units.h"
+
+namespace hakmem {
+
+// A first touch of a huge page takes 40 to 220 us where free memory is at hand, and 4 to 6 ms where
+// a hypervisor has taken it back, which it does to whole free huge pages first. Then small pages
+// are the better choice for a while: they come from memory that was in use a moment ago.
+class Promotion {
+ public:
+  // Whether to ask for one more huge page.
+  bool allowed() const { return pause_left_.load(std::memory_order_relaxed) == 0; }
+
+  // The heap took `fresh` slices of small pages: a pause is measured in growth.
+  void grew(Slices fresh) {
+    const uint32_t left = pause_left_.load(std::memory_order_relaxed);
+    if (left != 0) pause_left_.store(left - std::min(left, fresh.count), std::memory_order_relaxed);
+  }
+
+  // Takes in what a first touch cost. Each slow one in a row doubles the pause.
+  void first_touch_took(uint64_t nanoseconds) {
+    if (nanoseconds < kDearTouch) {
+      next_pause_.store(kFirstPause, std::memory_order_relaxed);
+      return;
+    }
+    const uint32_t pause = next_pause_.load(std::memory_order_relaxed);
+    pause_left_.store(pause, std::memory_order_relaxed);
+    next_pause_.store(std::min(pause * 2, kLongestPause), std::memory_order_relaxed);
+  }
+
+ private:
+  // What 512 faults of small pages cost.
+  static constexpr uint64_t kDearTouch = 1'000'000;
+  static constexpr uint32_t kFirstPause = 16 * kSlicesPerHugePage;
+  static constexpr uint32_t kLongestPause = 1024 * kSlicesPerHugePage;
+
+  std::atomic<uint32_t> pause_left_{0};  // slices of growth
+  std::atomic<uint32_t> next_pause_{kFirstPause};
+};
+
+}  // namespace hakmem
