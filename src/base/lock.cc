@@ -3,13 +3,11 @@
 // Never: errno changed, a cancellation point (raw futex calls only).
 #include "base/lock.h"
 
-#include <errno.h>
 #include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "base/system_call.h"
 #include "base/thread_id.h"
 
 namespace hakmem {
@@ -21,10 +19,7 @@ constexpr uint32_t kContended = 2;
 constexpr int kSpins = 64;
 
 void futex(std::atomic<uint32_t>* word, int operation, uint32_t value) {
-  const int saved = errno;
-  syscall(SYS_futex, reinterpret_cast<uint32_t*>(word), operation | FUTEX_PRIVATE_FLAG, value,
-          nullptr, nullptr, 0);
-  errno = saved;
+  system_call(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value);
 }
 
 void relax() {

@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/system_call.h"
 
 namespace hakmem {
 
@@ -51,19 +52,17 @@ Line& Line::hexadecimal(uint64_t value) {
 }
 
 void Line::send(int descriptor) {
-  const int saved = errno;
   buffer_[length_] = '\n';
   const char* rest = buffer_;
   size_t left = length_ + 1;
   while (left > 0) {
-    const ssize_t written = write(descriptor, rest, left);
-    if (written < 0 && errno == EINTR) continue;
+    const long written = system_call(SYS_write, descriptor, rest, left);
+    if (written == -EINTR) continue;
     if (written <= 0) break;
     rest += written;
     left -= static_cast<size_t>(written);
   }
   length_ = 0;
-  errno = saved;
 }
 
 void fatal(const char* function, const char* what, uintptr_t value) {

@@ -38,6 +38,10 @@ struct HugePage {
 
 static_assert(sizeof(HugePage) == 40);
 
+inline uint32_t slices_in(uint32_t mask) {
+  return static_cast<uint32_t>(std::popcount(mask));
+}
+
 // Lists of huge pages by the longest run of free slices. Searching from the tightest fit upwards
 // fills the fullest pages first, so that whole huge pages become free (Temeraire, OSDI '21).
 class HugePageBins {

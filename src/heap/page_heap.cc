@@ -1,7 +1,6 @@
-// Owns: placement of spans on huge pages, commit, retention and purging.
+// Owns: placement of spans on huge pages, commit, retention.
 // Called by: see page_heap.h.
-// Never: a range handed to the kernel for purging that is not claimed (marked used) first, or
-// live memory would be zeroed.
+// Never: a huge page of one backing handed out as the other.
 //
 //   allocate                     a promoted huge page is touched here, and timed
 //     allocate_locked
@@ -11,13 +10,11 @@
 //     purge_down_to, once more   when memory is short
 //   free
 //     give_back
-//     enforce_retained_limit
-//       claim_for_purge, purge_claims, release_claim
+//     enforce_retained_limit     page_heap_purge.cc
 #include "heap/page_heap.h"
 
 #include <algorithm>
 
-#include "policy/knobs.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -36,10 +33,6 @@ void for_each_huge_page(const Region& region, uint32_t slice, Slices length, Vis
     slice += here;
     left -= here;
   }
-}
-
-uint32_t slices_in(uint32_t mask) {
-  return static_cast<uint32_t>(std::popcount(mask));
 }
 
 // The slice positions within a huge page that are multiples of `alignment`.
@@ -70,23 +63,31 @@ Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
 }
 
 Span* PageHeap::allocate_locked(Slices length, Slices alignment, Backing backing) {
-  if (Span* span = place(length, alignment, backing)) return span;
   const bool huge = backing == Backing::kHugePage;
-  return place(length, alignment, huge ? Backing::kSmallPages : Backing::kHugePage);
+  const Backing other = huge ? Backing::kSmallPages : Backing::kHugePage;
+  if (Span* span = place(length, alignment, backing, Growth::kNo)) return span;
+  // What lies idle is worth more than the right backing, unless it is little.
+  if (retained(other).count > used_.count / 8) {
+    if (Span* span = place(length, alignment, other, Growth::kNo)) return span;
+  }
+  if (!huge || promotion_.allowed()) {
+    if (Span* span = place(length, alignment, backing, Growth::kYes)) return span;
+  }
+  return place(length, alignment, other, Growth::kYes);
 }
 
-Span* PageHeap::place(Slices length, Slices alignment, Backing backing) {
+Span* PageHeap::place(Slices length, Slices alignment, Backing backing, Growth growth) {
   const bool within = length.count < kSlicesPerHugePage && alignment.count <= kSlicesPerHugePage;
-  return within ? place_within_huge_page(length, alignment, backing)
-                : place_on_huge_pages(length, alignment, backing);
+  return within ? place_within_huge_page(length, alignment, backing, growth)
+                : place_on_huge_pages(length, alignment, backing, growth);
 }
 
-Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing backing) {
+Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing backing,
+                                       Growth growth) {
   const uint32_t allowed = aligned_positions(alignment);
   HugePage* page;
-  const bool may_grow = backing == Backing::kSmallPages || promotion_.allowed();
-  while ((page = find_huge_page(length, allowed, backing, may_grow)) == nullptr) {
-    if (!may_grow || !add_huge_page(backing)) return nullptr;
+  while ((page = find_huge_page(length, allowed, backing, growth)) == nullptr) {
+    if (growth == Growth::kNo || !add_huge_page(backing)) return nullptr;
   }
   const uint32_t starts = starts_of_runs(~page->used, length.count) & allowed;
   const uint32_t reusable = starts & starts_of_runs(page->free_backed(), length.count);
@@ -95,8 +96,9 @@ Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing 
 }
 
 HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
-                                   bool may_grow) const {
-  const uint32_t last = may_grow ? HugePageBins::kUncommitted : HugePageBins::kFreeBacked;
+                                   Growth growth) const {
+  const bool fresh = growth == Growth::kYes;
+  const uint32_t last = fresh ? HugePageBins::kUncommitted : HugePageBins::kFreeBacked;
   for (uint32_t bin = length.count; bin <= last; ++bin) {
     for (HugePage* page = bins(backing).first(static_cast<uint8_t>(bin)); page != nullptr;
          page = page->next) {
@@ -145,21 +147,21 @@ bool PageHeap::grow(Region& region, HugePages more, Backing backing) {
   return true;
 }
 
-Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment, Backing backing) {
+Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment, Backing backing,
+                                    Growth growth) {
   const HugePages whole{length.count / kSlicesPerHugePage};
   const uint32_t tail = length.count % kSlicesPerHugePage;
   const size_t step = std::max(alignment.bytes(), kHugePageSize);
   const HugePages all = HugePages::covering(length);
   uint32_t first = 0;
-  for (const bool committed : {true, false}) {
-    if (bins(backing).wholly_free() == 0) break;
-    for (uint32_t index = 0; index < map_.regions(); ++index) {
-      Region& region = map_.region(index);
-      if (find_run(region, whole, tail, step, backing, committed, first)) {
-        return make_span(region, first * kSlicesPerHugePage, length);
-      }
+  const bool committed = growth == Growth::kNo;
+  for (uint32_t index = 0; bins(backing).wholly_free() > 0 && index < map_.regions(); ++index) {
+    Region& region = map_.region(index);
+    if (find_run(region, whole, tail, step, backing, committed, first)) {
+      return make_span(region, first * kSlicesPerHugePage, length);
     }
   }
+  if (growth == Growth::kNo) return nullptr;
   const HugePages slack{static_cast<uint32_t>(step >> kHugePageShift) - 1};
   Region* region = region_with_room({all.count + slack.count});
   if (region == nullptr) return nullptr;
@@ -259,7 +261,7 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
     const uint32_t reused = page.backed & mask;
     if (reused != 0) zeroed = false;
-    retained_.fetch_sub(slices_in(reused), std::memory_order_relaxed);
+    retained_in(page.backing).fetch_sub(slices_in(reused), std::memory_order_relaxed);
     if (page.backing == Backing::kSmallPages) promotion_.grew({slices_in(mask & ~reused)});
     page.used |= mask;
     page.backed |= mask;
@@ -271,7 +273,8 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
 
 void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
-    retained_.fetch_add(slices_in(page.backed & mask), std::memory_order_relaxed);
+    const uint32_t kept = slices_in(page.backed & mask);
+    retained_in(page.backing).fetch_add(kept, std::memory_order_relaxed);
     page.used &= ~mask;
     update_bin(page);
   });
@@ -323,100 +326,6 @@ void PageHeap::shrink(Span* span, Slices length) {
     span->slices = length.count;
   }
   enforce_retained_limit();
-}
-
-void PageHeap::enforce_retained_limit() {
-  const Slices limit =
-      Slices{static_cast<uint32_t>(read_knob(knobs.retained_limit) >> kSliceShift)};
-  if (retained() <= limit) return;
-  purge_down_to({limit.count - limit.count / 8});
-}
-
-size_t PageHeap::purge_down_to(Slices target) {
-  constexpr size_t kLargestBatch = 64;
-  Claim claims[kLargestBatch];
-  const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
-  size_t bytes = 0;
-  while (true) {
-    size_t claimed;
-    {
-      LockGuard guard(lock_);
-      claimed = claim_for_purge(claims, batch, target);
-    }
-    if (claimed == 0) return bytes;
-    if (!purge_claims(claims, claimed, bytes)) return bytes;
-  }
-}
-
-// Whole huge pages first, then parts of those with the most room.
-size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) {
-  size_t claimed = 0;
-  for (uint8_t bin = HugePageBins::kFreeBacked; bin > 0; --bin) {
-    for (const HugePageBins& bins : bins_) {
-      HugePage* next;
-      for (HugePage* page = bins.first(bin); page != nullptr; page = next) {
-        next = page->next;
-        if (claimed == capacity || retained() <= target) return claimed;
-        const uint32_t slices = page->free_backed();
-        if (slices == 0) continue;
-        claims[claimed++] = {page, slices};
-        retained_.fetch_sub(slices_in(slices), std::memory_order_relaxed);
-        page->used |= slices;
-        update_bin(*page);
-      }
-    }
-  }
-  return claimed;
-}
-
-bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
-  const bool charged = backend_->commit_is_charged();
-  bool accepted = true;
-  for (size_t index = 0; index < count_of_claims; ++index) {
-    const Claim& claim = claims[index];
-    const auto start = reinterpret_cast<uintptr_t>(address_of(*claim.page));
-    AddressRange ranges[kSlicesPerHugePage / 2];
-    size_t count_of_ranges = 0;
-    for (uint32_t left = claim.slices; left != 0;) {
-      const auto first = static_cast<uint32_t>(std::countr_zero(left));
-      const auto length = static_cast<uint32_t>(std::countr_one(left >> first));
-      ranges[count_of_ranges++] = {reinterpret_cast<void*>(start + (size_t{first} << kSliceShift)),
-                                   Slices{length}.bytes()};
-      left &= ~(low_mask(length) << first);
-    }
-    const bool whole = claim.slices == ~uint32_t{0};
-    const bool decommit = charged && whole && accepted;
-    bool purged = false;
-    if (decommit) {
-      purged = backend_->decommit(ranges[0].start, ranges[0].bytes);
-    } else if (accepted) {
-      purged = backend_->purge(ranges, count_of_ranges) == count_of_ranges;
-    }
-    accepted = purged;
-    LockGuard guard(lock_);
-    if (decommit && purged) {
-      claim.page->committed = false;
-      --committed_.count;
-      count(counters.decommitted_bytes, kHugePageSize);
-    }
-    release_claim(claim, purged);
-    if (purged) bytes += Slices{slices_in(claim.slices)}.bytes();
-  }
-  count(counters.purges);
-  return accepted;
-}
-
-void PageHeap::release_claim(const Claim& claim, bool purged) {
-  const Slices slices{slices_in(claim.slices)};
-  claim.page->used &= ~claim.slices;
-  if (purged) {
-    claim.page->backed &= ~claim.slices;
-    if (claim.page->backed == 0) claim.page->touched = false;
-    count(counters.purged_bytes, slices.bytes());
-  } else {
-    retained_.fetch_add(slices.count, std::memory_order_relaxed);
-  }
-  update_bin(*claim.page);
 }
 
 PageHeapStatistics PageHeap::statistics() {

@@ -62,25 +62,34 @@ class PageHeap {
   Lock& lock() { return lock_; }
 
  private:
+  // Whether a request may take huge pages that hold no memory yet.
+  enum class Growth : uint8_t { kNo, kYes };
+
   struct Claim {
     HugePage* page;
     uint32_t slices;
   };
 
   Span* allocate_locked(Slices length, Slices alignment, Backing backing);
-  Span* place(Slices length, Slices alignment, Backing backing);
-  Span* place_within_huge_page(Slices length, Slices alignment, Backing backing);
-  Span* place_on_huge_pages(Slices length, Slices alignment, Backing backing);
+  Span* place(Slices length, Slices alignment, Backing backing, Growth growth);
+  Span* place_within_huge_page(Slices length, Slices alignment, Backing backing, Growth growth);
+  Span* place_on_huge_pages(Slices length, Slices alignment, Backing backing, Growth growth);
   // Finds a free run of huge pages, of which the last needs only its first `tail` slices free; with
   // `committed`, only among committed ones.
   bool find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
                 Backing backing, bool committed, uint32_t& first) const;
   bool grow(Region& region, HugePages more, Backing backing);
-  Slices retained() const { return {retained_.load(std::memory_order_relaxed)}; }
+  std::atomic<uint32_t>& retained_in(Backing backing) {
+    return retained_[static_cast<size_t>(backing)];
+  }
+  Slices retained(Backing backing) const {
+    return {retained_[static_cast<size_t>(backing)].load(std::memory_order_relaxed)};
+  }
+  Slices retained() const { return retained(Backing::kSmallPages) + retained(Backing::kHugePage); }
   Region* region_with_room(HugePages room);
-  // The fullest huge page that has room; one without memory of its own only if that `may_grow`.
+  // The fullest huge page that has room.
   HugePage* find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
-                           bool may_grow) const;
+                           Growth growth) const;
   bool add_huge_page(Backing backing);
   HugePageBins& bins(Backing backing) { return bins_[static_cast<size_t>(backing)]; }
   const HugePageBins& bins(Backing backing) const { return bins_[static_cast<size_t>(backing)]; }
@@ -110,7 +119,7 @@ class PageHeap {
   const Backend* backend_ = nullptr;
   std::array<HugePageBins, kBackings> bins_;
   // Read without the lock to see whether there is anything to purge.
-  std::atomic<uint32_t> retained_{0};
+  std::array<std::atomic<uint32_t>, kBackings> retained_{};
   Slices used_;
   HugePages committed_;
   HugePages promoted_;  // known as Backing::kHugePage

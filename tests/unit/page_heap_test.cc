@@ -83,6 +83,24 @@ TEST_F(PageHeapTest, BackingsNeverShareAHugePageAndMeetInFewPlaces) {
   EXPECT_LE(meetings, 16u);
 }
 
+TEST_F(PageHeapTest, IdleMemoryOfOneBackingServesTheOther) {
+  for (const Backing first : {Backing::kSmallPages, Backing::kHugePage}) {
+    const Backing second =
+        first == Backing::kSmallPages ? Backing::kHugePage : Backing::kSmallPages;
+    const size_t mapped = heap_.statistics().mapped_bytes;
+    for (const Backing backing : {first, second, first}) {
+      std::vector<Span*> spans;
+      for (int count = 0; count < 256; ++count) {
+        spans.push_back(heap_.allocate({1}, {1}, backing));
+        ASSERT_NE(spans.back(), nullptr);
+      }
+      for (Span* span : spans) heap_.free(span);
+    }
+    // Once, and what is little enough to grow for.
+    EXPECT_LE(heap_.statistics().mapped_bytes, mapped + (20u << 20));
+  }
+}
+
 TEST_F(PageHeapTest, DearFirstTouchesPausePromotion) {
   const auto allocate_promoted = [this] {
     Span* span = heap_.allocate({kSlicesPerHugePage / 2}, {1}, Backing::kHugePage);

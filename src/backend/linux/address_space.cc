@@ -1,29 +1,22 @@
 // Owns: reserving, committing and purging address space by system calls.
 // Called by: the heap, through kLinuxBackend.
 // Never: a call that returns EINTR to the program, a changed errno, an allocation.
-#include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "backend/linux/linux_backend.h"
 #include "backend/linux/process_limits.h"
 #include "base/bits.h"
+#include "base/system_call.h"
 
 namespace hakmem {
 namespace {
 
-class ErrnoSaver {
- public:
-  ErrnoSaver() : saved_(errno) {}
-  ~ErrnoSaver() { errno = saved_; }
-  ErrnoSaver(const ErrnoSaver&) = delete;
-  ErrnoSaver& operator=(const ErrnoSaver&) = delete;
-
- private:
-  const int saved_;
-};
+// Of a call that returns an address: the last page of the address space holds negated errno values.
+bool failed(long address) {
+  return static_cast<unsigned long>(address) > -4096ul;
+}
 
 size_t page_size() {
   return static_cast<size_t>(getauxval(AT_PAGESZ));
@@ -31,16 +24,16 @@ size_t page_size() {
 
 // mmap aligns to a page: ask for more and give the ends back.
 void* map_aligned(size_t bytes, size_t alignment, int protection) {
-  ErrnoSaver errno_saver;
   const size_t slack = alignment > page_size() ? alignment - page_size() : 0;
   if (bytes + slack < bytes) return nullptr;
-  void* mapped = mmap(nullptr, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) return nullptr;
-  const auto start = reinterpret_cast<uintptr_t>(mapped);
+  const long mapped =
+      system_call(SYS_mmap, 0, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  if (failed(mapped)) return nullptr;
+  const auto start = static_cast<uintptr_t>(mapped);
   const uintptr_t aligned = round_up(start, alignment);
   const size_t head = aligned - start;
-  if (head > 0) munmap(mapped, head);
-  if (slack > head) munmap(reinterpret_cast<void*>(aligned + bytes), slack - head);
+  if (head > 0) system_call(SYS_munmap, start, head);
+  if (slack > head) system_call(SYS_munmap, aligned + bytes, slack - head);
   return reinterpret_cast<void*>(aligned);
 }
 
@@ -55,34 +48,30 @@ void* map(size_t bytes, size_t alignment) {
 }
 
 void unmap(void* start, size_t bytes) {
-  ErrnoSaver errno_saver;
-  munmap(start, bytes);
+  system_call(SYS_munmap, start, bytes);
 }
 
 bool commit(void* start, size_t bytes) {
-  ErrnoSaver errno_saver;
-  return mprotect(start, bytes, PROT_READ | PROT_WRITE) == 0;
+  return system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
 // A new mapping over the old one: neither MADV_DONTNEED nor mprotect lowers Committed_AS.
 bool decommit(void* start, size_t bytes) {
-  ErrnoSaver errno_saver;
-  return mmap(start, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-         MAP_FAILED;
+  return !failed(
+      system_call(SYS_mmap, start, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1));
 }
 
 size_t purge(const AddressRange* ranges, size_t count) {
-  ErrnoSaver errno_saver;
   for (size_t index = 0; index < count; ++index) {
     // EINVAL: locked memory (mlockall), which stays resident by the program's own wish.
-    if (madvise(ranges[index].start, ranges[index].bytes, MADV_DONTNEED) != 0) return index;
+    const AddressRange& range = ranges[index];
+    if (system_call(SYS_madvise, range.start, range.bytes, MADV_DONTNEED) != 0) return index;
   }
   return count;
 }
 
 void promote(void* start, size_t bytes) {
-  ErrnoSaver errno_saver;
-  madvise(start, bytes, MADV_HUGEPAGE);
+  system_call(SYS_madvise, start, bytes, MADV_HUGEPAGE);
 }
 
 uint64_t monotonic_nanoseconds() {
@@ -98,16 +87,14 @@ uint64_t first_touch(void* page) {
 }
 
 void exclude_from_dump(void* start, size_t bytes) {
-  ErrnoSaver errno_saver;
-  madvise(start, bytes, MADV_DONTDUMP);
+  system_call(SYS_madvise, start, bytes, MADV_DONTDUMP);
 }
 
 // mincore(2) answers ENOMEM for unmapped addresses and touches nothing.
 bool is_mapped(const void* address) {
-  ErrnoSaver errno_saver;
   unsigned char resident;
   const uintptr_t page = round_down(reinterpret_cast<uintptr_t>(address), page_size());
-  return mincore(reinterpret_cast<void*>(page), 1, &resident) == 0;
+  return system_call(SYS_mincore, page, 1, &resident) == 0;
 }
 
 }  // namespace

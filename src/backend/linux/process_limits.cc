@@ -3,22 +3,22 @@
 // Never: a descriptor left open, a changed errno, stdio.
 #include "backend/linux/process_limits.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
+
+#include "base/system_call.h"
 
 namespace hakmem {
 namespace {
 
 // Reads the start of a small file; returns the length, 0 when it cannot be read.
 size_t read_start(const char* path, char* buffer, size_t capacity) {
-  const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  const long descriptor = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return 0;
-  const ssize_t length = read(descriptor, buffer, capacity);
-  close(descriptor);
+  const long length = system_call(SYS_read, descriptor, buffer, capacity);
+  system_call(SYS_close, descriptor);
   return length > 0 ? static_cast<size_t>(length) : 0;
 }
 
@@ -38,45 +38,38 @@ size_t statm_bytes(int field) {
   return pages * static_cast<size_t>(getauxval(AT_PAGESZ));
 }
 
+// RLIMIT_AS; SIZE_MAX when unlimited.
+size_t address_space_limit() {
+  struct rlimit limit;
+  if (system_call(SYS_prlimit64, 0, RLIMIT_AS, nullptr, &limit) != 0) return SIZE_MAX;
+  return limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur : SIZE_MAX;
+}
+
 }  // namespace
 
 MemoryLimits process_memory_limits() {
-  const int saved = errno;
   MemoryLimits limits{.physical_bytes = size_t{4} << 30, .address_space_bytes = SIZE_MAX};
   struct sysinfo information;
-  if (sysinfo(&information) == 0)
+  if (system_call(SYS_sysinfo, &information) == 0)
     limits.physical_bytes = information.totalram * information.mem_unit;
-  struct rlimit address_space;
-  if (getrlimit(RLIMIT_AS, &address_space) == 0 && address_space.rlim_cur != RLIM_INFINITY) {
-    limits.address_space_bytes = address_space.rlim_cur;
-  }
-  errno = saved;
+  limits.address_space_bytes = address_space_limit();
   return limits;
 }
 
 bool process_commit_is_charged() {
-  const int saved = errno;
   char mode;
-  const bool strict = read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';
-  errno = saved;
-  return strict;
+  return read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';
 }
 
 bool process_address_space_allows(size_t more, size_t reserved_uncommitted) {
-  const int saved = errno;
-  struct rlimit limit;
-  const bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-  const size_t mapped = limited ? statm_bytes(0) : 0;
-  errno = saved;
+  const size_t limit = address_space_limit();
+  const size_t mapped = limit != SIZE_MAX ? statm_bytes(0) : 0;
   if (mapped <= reserved_uncommitted) return true;  // no limit, or no /proc to judge by
-  return mapped - reserved_uncommitted + more <= limit.rlim_cur;
+  return mapped - reserved_uncommitted + more <= limit;
 }
 
 size_t process_resident_bytes() {
-  const int saved = errno;
-  const size_t bytes = statm_bytes(1);
-  errno = saved;
-  return bytes;
+  return statm_bytes(1);
 }
 
 }  // namespace hakmem

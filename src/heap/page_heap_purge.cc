@@ -1,0 +1,113 @@
+// Owns: giving retained memory back to the kernel.
+// Called by: the page heap when more is retained than the knobs allow or memory is short; trimming.
+// Never: a range handed to the kernel that is not claimed (marked used) first, or live memory would
+// be zeroed; never the lock held over a system call.
+//
+//   enforce_retained_limit
+//     purge_down_to
+//       claim_for_purge   whole huge pages first
+//       purge_claims
+//         release_claim
+#include <algorithm>
+
+#include "heap/page_heap.h"
+#include "policy/knobs.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+
+void PageHeap::enforce_retained_limit() {
+  const Slices limit =
+      Slices{static_cast<uint32_t>(read_knob(knobs.retained_limit) >> kSliceShift)};
+  if (retained() <= limit) return;
+  purge_down_to({limit.count - limit.count / 8});
+}
+
+size_t PageHeap::purge_down_to(Slices target) {
+  constexpr size_t kLargestBatch = 64;
+  Claim claims[kLargestBatch];
+  const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
+  size_t bytes = 0;
+  while (true) {
+    size_t claimed;
+    {
+      LockGuard guard(lock_);
+      claimed = claim_for_purge(claims, batch, target);
+    }
+    if (claimed == 0) return bytes;
+    if (!purge_claims(claims, claimed, bytes)) return bytes;
+  }
+}
+
+// Whole huge pages first, then parts of those with the most room.
+size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) {
+  size_t claimed = 0;
+  for (uint8_t bin = HugePageBins::kFreeBacked; bin > 0; --bin) {
+    for (const HugePageBins& bins : bins_) {
+      HugePage* next;
+      for (HugePage* page = bins.first(bin); page != nullptr; page = next) {
+        next = page->next;
+        if (claimed == capacity || retained() <= target) return claimed;
+        const uint32_t slices = page->free_backed();
+        if (slices == 0) continue;
+        claims[claimed++] = {page, slices};
+        retained_in(page->backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
+        page->used |= slices;
+        update_bin(*page);
+      }
+    }
+  }
+  return claimed;
+}
+
+bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
+  const bool charged = backend_->commit_is_charged();
+  bool accepted = true;
+  for (size_t index = 0; index < count_of_claims; ++index) {
+    const Claim& claim = claims[index];
+    const auto start = reinterpret_cast<uintptr_t>(address_of(*claim.page));
+    AddressRange ranges[kSlicesPerHugePage / 2];
+    size_t count_of_ranges = 0;
+    for (uint32_t left = claim.slices; left != 0;) {
+      const auto first = static_cast<uint32_t>(std::countr_zero(left));
+      const auto length = static_cast<uint32_t>(std::countr_one(left >> first));
+      ranges[count_of_ranges++] = {reinterpret_cast<void*>(start + (size_t{first} << kSliceShift)),
+                                   Slices{length}.bytes()};
+      left &= ~(low_mask(length) << first);
+    }
+    const bool whole = claim.slices == ~uint32_t{0};
+    const bool decommit = charged && whole && accepted;
+    bool purged = false;
+    if (decommit) {
+      purged = backend_->decommit(ranges[0].start, ranges[0].bytes);
+    } else if (accepted) {
+      purged = backend_->purge(ranges, count_of_ranges) == count_of_ranges;
+    }
+    accepted = purged;
+    LockGuard guard(lock_);
+    if (decommit && purged) {
+      claim.page->committed = false;
+      --committed_.count;
+      count(counters.decommitted_bytes, kHugePageSize);
+    }
+    release_claim(claim, purged);
+    if (purged) bytes += Slices{slices_in(claim.slices)}.bytes();
+  }
+  count(counters.purges);
+  return accepted;
+}
+
+void PageHeap::release_claim(const Claim& claim, bool purged) {
+  const Slices slices{slices_in(claim.slices)};
+  claim.page->used &= ~claim.slices;
+  if (purged) {
+    claim.page->backed &= ~claim.slices;
+    if (claim.page->backed == 0) claim.page->touched = false;
+    count(counters.purged_bytes, slices.bytes());
+  } else {
+    retained_in(claim.page->backing).fetch_add(slices.count, std::memory_order_relaxed);
+  }
+  update_bin(*claim.page);
+}
+
+}  // namespace hakmem
