@@ -8,7 +8,6 @@
 namespace hakmem {
 namespace {
 
-constexpr size_t kCarveBytes = 4096;
 constexpr uint32_t kColours = 16;
 
 }  // namespace
@@ -44,7 +43,7 @@ void set_owner(Span& slab, uintptr_t thread) {
 
 bool carve(Span& slab, void* start) {
   const uint32_t carved = slab.carved.load(std::memory_order_relaxed);
-  if (carved == slab.capacity) return false;
+  if (!is_carvable(slab)) return false;
   char* at = static_cast<char*>(start) + slab.first_block + size_t{carved} * slab.block_size;
   // To the end of the page, so that the next one stays untouched.
   const size_t left = kCarveBytes - reinterpret_cast<uintptr_t>(at) % kCarveBytes;

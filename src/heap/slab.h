@@ -20,7 +20,13 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour);
 // Makes `thread` the owner (0: nobody), for the slab's present state.
 void set_owner(Span& slab, uintptr_t thread);
 
-// Puts a few more blocks on the free list, about a page's worth, so that untouched memory stays
+inline constexpr size_t kCarveBytes = 4096;
+
+inline bool is_carvable(const Span& slab) {
+  return slab.carved.load(std::memory_order_relaxed) < slab.capacity;
+}
+
+// Puts a few more blocks on the free list, about kCarveBytes, so that untouched memory stays
 // untouched. False when the slab is carved to its end.
 bool carve(Span& slab, void* start);
 

@@ -31,7 +31,7 @@ enum class SpanKind : uint8_t {
 
 enum class SlabState : uint8_t {
   kCurrent,    // its heap allocates from it; `outstanding` is not kept
-  kAvailable,  // has free blocks, waits in its class's queue
+  kAvailable,  // has free or uncarved blocks, waits in its class's queue
   kFull,       // every carved block is out
 };
 

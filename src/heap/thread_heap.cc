@@ -103,8 +103,13 @@ void* ThreadHeap::allocate_slow(SizeClass size_class) {
   while (true) {
     if (slab != &kNoSlab) {
       if (void* block = pop(*slab)) return block;
-      if (carve(*slab, page_heap.map().start_of(slab))) continue;
-      park_full(*slab);
+      if (reuse_pays(*slab)) {
+        set_aside(*slab);
+      } else if (carve(*slab, page_heap.map().start_of(slab))) {
+        continue;
+      } else {
+        park_full(*slab);
+      }
     }
     slab = next_slab(size_class);
     set_current(size_class, slab != nullptr ? slab : &kNoSlab);
@@ -149,6 +154,21 @@ void ThreadHeap::park_full(Span& slab) {
   slab.outstanding = slab.carved.load(std::memory_order_relaxed);
   set_owner(slab, thread.load(std::memory_order_relaxed));
   full.push_back(slab);
+}
+
+// Whether the class's next slab has at least as many free blocks as carving would give: then what
+// is uncarved stays untouched.
+bool ThreadHeap::reuse_pays(const Span& slab) const {
+  const Span* next = available[slab.size_class].head;
+  if (next == nullptr || !is_carvable(slab)) return false;
+  const uint32_t free = next->carved.load(std::memory_order_relaxed) - next->outstanding;
+  return free * size_t{slab.block_size} >= kCarveBytes;
+}
+
+void ThreadHeap::set_aside(Span& slab) {
+  slab.state = SlabState::kAvailable;
+  slab.outstanding = slab.carved.load(std::memory_order_relaxed);
+  available[slab.size_class].push_back(slab);
 }
 
 void ThreadHeap::make_available(Span& slab) {

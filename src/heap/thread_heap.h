@@ -70,6 +70,8 @@ struct alignas(64) ThreadHeap {
   Span* next_slab(SizeClass size_class);
   Backing backing_for(Slices slab) const;
   void set_current(SizeClass size_class, Span* slab);
+  bool reuse_pays(const Span& slab) const;
+  void set_aside(Span& slab);
   void park_full(Span& slab);
   void make_available(Span& slab);
   void release(Span& slab);

@@ -76,10 +76,9 @@ TEST(Heap, ReallocateKeepsContents) {
 TEST(Heap, ExtentsGrowInPlaceWhenTheNeighbourIsFree) {
   ThreadScope scope;
   heap_trim(0);
-  // Larger than any hole that other tests left: it lies at the end of what is known.
-  void* block = scope.allocate(300 << 20);
-  EXPECT_EQ(heap_reallocate(scope.heap(), block, 600 << 20, "realloc"), block);
+  void* block = scope.allocate(40 << 20);
   EXPECT_EQ(heap_reallocate(scope.heap(), block, 10 << 20, "realloc"), block);
+  EXPECT_EQ(heap_reallocate(scope.heap(), block, 40 << 20, "realloc"), block);
   ThreadScope::release(block);
 }
 
@@ -119,6 +118,29 @@ TEST(Heap, FirstBlocksOfSlabsAreColoured) {
   }
   std::sort(first_offsets.begin(), first_offsets.end());
   EXPECT_GT(std::unique(first_offsets.begin(), first_offsets.end()) - first_offsets.begin(), 4);
+  for (void* block : blocks) ThreadScope::release(block);
+}
+
+TEST(Heap, FreeBlocksAreReusedBeforeASlabIsCarvedFurther) {
+  ThreadScope scope;
+  std::vector<void*> blocks;
+  const auto carved = [&](const void* block) { return page_heap.map().find(block)->carved.load(); };
+  // A slab full of blocks, and the first of the next one.
+  while (blocks.empty() ||
+         page_heap.map().find(blocks.back()) == page_heap.map().find(blocks.front())) {
+    blocks.push_back(scope.allocate(256));
+  }
+  const size_t full = blocks.size() - 1;
+  while (scope.heap()->current[size_class_of(256)]->free != &kEndOfList) {
+    blocks.push_back(scope.allocate(256));
+  }
+  const uint32_t before = carved(blocks.back());
+  for (size_t index = 0; index < full / 2; ++index) {
+    ThreadScope::release(blocks[index]);
+    blocks[index] = nullptr;
+  }
+  for (size_t index = 0; index < full / 2; ++index) blocks[index] = scope.allocate(256);
+  EXPECT_EQ(carved(blocks.back()), before);
   for (void* block : blocks) ThreadScope::release(block);
 }
 
