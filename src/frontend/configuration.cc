@@ -130,6 +130,10 @@ void set_option(Option option, Text value, const char* variable) {
       if (accepted) current.verbose = index == 1;
       break;
     }
+    case Option::stats_file:
+      accepted = value.length < sizeof current.stats_file;
+      if (accepted) memcpy(current.stats_file, value.data, value.length);
+      break;
     case Option::large_threshold: {
       size_t bytes;
       accepted = parse_bytes(value, bytes) && bytes >= (size_t{64} << 10);

@@ -66,6 +66,7 @@ struct Configuration {
   std::array<Setting, kFeatureCount> features{};
   size_t large_threshold = size_t{2} << 20;  // bytes
   FreePolicy free_policy = FreePolicy::adaptive;
+  char stats_file[256] = "";  // a copy: programs write over their environment
   bool verbose = false;
   bool filtered_out = false;  // by HAKMEM_ONLY
 

@@ -66,6 +66,9 @@ void print_configuration(int descriptor) {
   line.text("  option    free_policy     ")
       .text(policies[static_cast<size_t>(settings.free_policy)]);
   line.send(descriptor);
+  if (*settings.stats_file != '\0') {
+    line.text("  option    stats_file      ").text(settings.stats_file).send(descriptor);
+  }
 }
 
 }  // namespace hakmem

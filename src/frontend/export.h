@@ -7,8 +7,12 @@
 
 // A declaration followed by this is `function` under another name.
 #if defined(__clang__)
-#define HAKMEM_ALIAS(function) __attribute__((alias(#function), visibility("default")))
+#define HAKMEM_ALIAS_ATTRIBUTES(function) alias(#function)
 #else
-#define HAKMEM_ALIAS(function) \
-  __attribute__((alias(#function), copy(function), visibility("default")))
+#define HAKMEM_ALIAS_ATTRIBUTES(function) alias(#function), copy(function)
 #endif
+#define HAKMEM_ALIAS(function) \
+  __attribute__((HAKMEM_ALIAS_ATTRIBUTES(function), visibility("default")))
+// The same, for the library's own use.
+#define HAKMEM_HIDDEN_ALIAS(function) \
+  extern "C" __attribute__((HAKMEM_ALIAS_ATTRIBUTES(function), visibility("hidden")))

@@ -10,6 +10,7 @@
 #include "base/environment.h"
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
+#include "frontend/handshake.h"
 #include "frontend/statistics_print.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
@@ -73,13 +74,14 @@ __attribute__((constructor)) void construct() {
   if (thread_heap() != &kNoHeap) arm_thread_exit();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   if (configuration().verbose) print_configuration(2);
+  greet_launcher();
   errno = saved;
 }
 
 __attribute__((destructor)) void destruct() {
   // A double free that other threads sent us shows here at the latest.
   if (thread_heap() != &kNoHeap) thread_heap()->settle_remote_frees();
-  if (configuration().has(Feature::statistics)) print_statistics(2);
+  if (configuration().has(Feature::statistics)) print_statistics_at_exit();
 }
 
 }  // namespace

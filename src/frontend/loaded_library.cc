@@ -29,9 +29,22 @@ bool LoadedLibrary::open(const char* file_name) {
   if (&_r_debug == nullptr) return false;
   const link_map* library = _r_debug.r_map;
   while (library != nullptr && !ends_in(library->l_name, file_name)) library = library->l_next;
-  if (library == nullptr) return false;
-  base_ = library->l_addr;
-  for (const ElfW(Dyn)* entry = library->l_ld; entry->d_tag != DT_NULL; ++entry) {
+  return library != nullptr && read(*library);
+}
+
+const char* LoadedLibrary::first_to_define(const char* symbol, void*& address) {
+  if (&_r_debug == nullptr) return nullptr;
+  for (const link_map* map = _r_debug.r_map; map != nullptr; map = map->l_next) {
+    LoadedLibrary library;
+    address = library.read(*map) ? library.find(symbol) : nullptr;
+    if (address != nullptr) return map->l_name;
+  }
+  return nullptr;
+}
+
+bool LoadedLibrary::read(const link_map& library) {
+  base_ = library.l_addr;
+  for (const ElfW(Dyn)* entry = library.l_ld; entry->d_tag != DT_NULL; ++entry) {
     // glibc has added the base to these already, other loaders have not.
     const uintptr_t value = entry->d_un.d_ptr;
     const uintptr_t address = value < base_ ? value + base_ : value;

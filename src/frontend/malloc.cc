@@ -82,6 +82,9 @@ HAKMEM_EXPORT void free_aligned_sized(void* address, size_t, size_t) {
   if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, "free_aligned_sized");
 }
 
+// For telling our malloc from another's of the same name.
+HAKMEM_HIDDEN_ALIAS(malloc) void* hakmem_own_malloc(size_t);
+
 HAKMEM_EXPORT void cfree(void*) HAKMEM_ALIAS(free);
 
 // glibc's internal names: a program that calls them directly gets blocks of the same heap.

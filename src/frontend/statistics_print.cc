@@ -3,7 +3,12 @@
 // Never: a counter missing; the lines come from counters.def.
 #include "frontend/statistics_print.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/environment.h"
 #include "base/log.h"
+#include "base/system_call.h"
 #include "frontend/configuration.h"
 #include "frontend/version.h"
 #include "heap/heap.h"
@@ -20,7 +25,44 @@ void print_value(const char* name, uint64_t value, const char* meaning, int desc
   line.text("  ").text(meaning).send(descriptor);
 }
 
+// The path with %p as the process' number and %e as the program's name.
+Line expanded(const char* path) {
+  Line line;
+  for (const char* at = path; *at != '\0'; ++at) {
+    if (at[0] == '%' && at[1] == 'p') {
+      line.decimal(static_cast<uint64_t>(system_call(SYS_getpid)));
+      ++at;
+    } else if (at[0] == '%' && at[1] == 'e') {
+      const Text program = program_name();
+      line.text(program.data, program.length);
+      ++at;
+    } else {
+      line.text(at, 1);
+    }
+  }
+  line.text("", 1);
+  return line;
+}
+
 }  // namespace
+
+void print_statistics_at_exit() {
+  const char* file = configuration().stats_file;
+  if (*file == '\0') {
+    print_statistics(STDERR_FILENO);
+    return;
+  }
+  const Line path = expanded(file);
+  const long descriptor = system_call(SYS_openat, AT_FDCWD, path.data(),
+                                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (descriptor < 0) {
+    Line line;
+    line.text("hakmem: statistics cannot be written to ").text(path.data()).send();
+    return;
+  }
+  print_statistics(static_cast<int>(descriptor));
+  system_call(SYS_close, descriptor);
+}
 
 void print_statistics(int descriptor) {
   const HeapStatistics heap = heap_statistics();

@@ -7,4 +7,7 @@ namespace hakmem {
 
 void print_statistics(int descriptor);
 
+// The same to the file of HAKMEM_STATS_FILE, or to stderr where none is named.
+void print_statistics_at_exit();
+
 }  // namespace hakmem

@@ -14,8 +14,8 @@ struct Knobs {
   // Freed extents that one thread keeps for itself, in bytes; 0 turns that level off.
   std::atomic<size_t> thread_cache_limit{size_t{8} << 20};
   // Slabs of one thread, in bytes, from which on its new ones lie on huge pages: growth is expected
-  // to fill them, and small processes must not pay 2 MiB for a first touch. SIZE_MAX: never.
-  std::atomic<size_t> huge_slabs_from{size_t{4} << 20};
+  // to fill them, and a first touch of 2 MiB may cost milliseconds. SIZE_MAX: never.
+  std::atomic<size_t> huge_slabs_from{size_t{32} << 20};
   // Ranges that go to the kernel in one purge; 1 turns batching off.
   std::atomic<size_t> purge_batch{64};
 };

@@ -1,0 +1,25 @@
+// Owns: `hakmem run`.
+// Called by: main.cc.
+// Never: the program's exit status or a signal swallowed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/settings.h"
+
+namespace hakmem::cli {
+
+struct RunRequest {
+  Settings settings;
+  std::string statistics_file;  // empty: none
+  bool strict = false;
+  bool quiet = false;
+  std::vector<std::string> command;
+};
+
+// Runs the command with the library preloaded and says whether it allocates from it. Returns its
+// exit status, or ends by the signal that ended it. Throws Failure.
+int run_program(const RunRequest& request);
+
+}  // namespace hakmem::cli

@@ -1,0 +1,52 @@
+// Owns: the datagram.
+// Called by: see handshake.h.
+// Never: a call of libc's sockets: their names may be the program's own.
+#include "frontend/handshake.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+
+#include "base/environment.h"
+#include "base/log.h"
+#include "base/system_call.h"
+#include "frontend/configuration.h"
+#include "frontend/loaded_library.h"
+#include "frontend/version.h"
+
+// malloc by a name that no other library can take.
+extern "C" __attribute__((visibility("hidden"))) void* hakmem_own_malloc(size_t);
+
+namespace hakmem {
+
+void greet_launcher() {
+  const Text name = environment_variable("HAKMEM_HANDSHAKE");
+  sockaddr_un address{};
+  if (!name.present() || name.length > sizeof address.sun_path - 1) return;
+  address.sun_family = AF_UNIX;
+  memcpy(address.sun_path + 1, name.data, name.length);
+
+  Line line;
+  void* first = nullptr;
+  const char* definer = LoadedLibrary::first_to_define("malloc", first);
+  if (first == reinterpret_cast<void*>(&hakmem_own_malloc)) {
+    line.text("+hakmem " HAKMEM_VERSION_STRING ", mode ").text(mode_name(configuration().mode));
+  } else {
+    const Text program = program_name();
+    line.text("-");
+    if (definer != nullptr && *definer != '\0') {
+      line.text(definer);
+    } else {
+      line.text(program.data, program.length);
+    }
+  }
+  const long descriptor = system_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return;
+  system_call(SYS_sendto, descriptor, line.data(), line.length(), MSG_DONTWAIT | MSG_NOSIGNAL,
+              &address, offsetof(sockaddr_un, sun_path) + 1 + name.length);
+  system_call(SYS_close, descriptor);
+}
+
+}  // namespace hakmem

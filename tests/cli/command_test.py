@@ -1,0 +1,155 @@
+"""The hakmem command: what it starts, what it says, how it ends.
+
+Not exercised where it cannot be set up: a setuid program needs root and another user.
+"""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+command, library, folder = sys.argv[1:4]
+failures = []
+os.environ.pop("LD_PRELOAD", None)
+VERIFIED = re.compile(r"^hakmem: .* \(process \d+\) allocates from hakmem [\d.]+, mode (\w+)$", re.M)
+
+
+def hakmem(*arguments, env=None, **options):
+    return subprocess.run([command, *arguments], capture_output=True, text=True, check=False,
+                          timeout=60, env={**os.environ, **(env or {})}, **options)
+
+
+def check(name, condition, detail=""):
+    if condition:
+        print(f"{name}: passed")
+    else:
+        failures.append(name)
+        print(f"{name}: failed: {detail}")
+
+
+# What is verified, and in which mode.
+result = hakmem("run", "--mode", "fast", "--", "sh", "-c", "echo $LD_PRELOAD; exit 3")
+check("exit status", result.returncode == 3, result)
+check("one line that says so", VERIFIED.fullmatch(result.stderr.strip())
+      and VERIFIED.search(result.stderr)[1] == "fast", result)
+check("the library preloaded", result.stdout == os.path.realpath(library) + "\n", result)
+result = hakmem("run", "--quiet", "true")
+check("quiet, and without --", result.returncode == 0 and result.stderr == "", result)
+result = hakmem("run", "--", "env", "A=1", "sh", "-c", "exec env B=2 true")
+check("through a chain of programs: said once", len(VERIFIED.findall(result.stderr)) == 1, result)
+peer = next((str(path) for path in Path("/usr/lib").glob("*/libm.so.6")), None)
+result = hakmem("run", "--", "sh", "-c", "echo $LD_PRELOAD", env={"LD_PRELOAD": peer})
+check("an existing LD_PRELOAD is kept",
+      result.stdout.strip() == f"{os.path.realpath(library)}:{peer}", result)
+already = f"{peer}:{os.path.realpath(library)}"
+result = hakmem("run", "--", "sh", "-c", "echo $LD_PRELOAD", env={"LD_PRELOAD": already})
+check("and not added to twice", result.stdout.strip() == already, result)
+result = hakmem("run", "--set", "bigcache=off", "--set", "HAKMEM_LARGE_THRESHOLD=4M", "--", "sh",
+                "-c", "echo $HAKMEM_BIGCACHE $HAKMEM_LARGE_THRESHOLD")
+check("settings", result.stdout == "off 4M\n", result)
+
+# What does not allocate from hakmem is said, and is an error when strict.
+for name, program, reason in (
+        ("static", os.path.join(folder, "static_program"), "linked statically"),
+        ("own malloc", os.path.join(folder, "own_malloc"), "malloc is that of")):
+    result = hakmem("run", "--", program)
+    check(f"{name}: said", result.returncode == 0 and "does not allocate from hakmem" in
+          result.stderr and reason in result.stderr, result)
+    result = hakmem("run", "--strict", "--", program)
+    check(f"{name}: strict", result.returncode == 125 and reason in result.stderr, result)
+result = hakmem("run", "--", "env", "-u", "LD_PRELOAD", os.path.join(folder, "nothing"))
+check("a wrapper that clears the environment is believed for itself",
+      len(VERIFIED.findall(result.stderr)) == 1, result)
+result = hakmem("run", "--strict", "--", "env", "sh", "-c", "exit 4")
+check("strict and verified", result.returncode == 4, result)
+if os.geteuid() == 0:
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        privileged = shutil.copy(shutil.which("true"), place)
+        os.chown(privileged, 65534, 65534)
+        os.chmod(privileged, 0o4755)
+        result = hakmem("run", "--", privileged)
+        check("setuid: said", "setuid" in result.stderr and result.returncode == 0, result)
+        script = Path(place, "script")
+        script.write_text(f"#!{privileged}\n", encoding="ascii")
+        script.chmod(0o755)
+        result = hakmem("run", "--", str(script))
+        check("setuid interpreter: said", "setuid" in result.stderr, result)
+else:
+    print("setuid: skipped, needs root")
+
+# Signals and endings.
+for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV):
+    result = hakmem("run", "--", "sh", "-c", f"kill -{int(number)} $$")
+    check(f"ends by the program's {number.name}", result.returncode == -number, result)
+with subprocess.Popen([command, "run", "--", "sh", "-c",
+                       "trap 'echo got it; exit 9' USR1; echo ready; while :; do sleep 0.05; done"],
+                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    process.stdout.readline()
+    process.send_signal(signal.SIGUSR1)
+    output = process.stdout.read()
+    check("signals are passed on", process.wait(20) == 9 and output == "got it\n", output)
+ignored = hakmem("run", "--", "sh", "-c", "kill -INT $$; echo still here", preexec_fn=lambda:
+                 signal.signal(signal.SIGINT, signal.SIG_IGN))
+check("ignored signals stay ignored", ignored.stdout == "still here\n", ignored)
+result = hakmem("run", "--", "sh", "-c", "ls -l /proc/self/fd | wc -l")
+plain = subprocess.run(["sh", "-c", "ls -l /proc/self/fd | wc -l"], capture_output=True, text=True,
+                       check=True)
+check("no descriptor is left in the program", result.stdout == plain.stdout, result)
+
+# Statistics.
+with tempfile.TemporaryDirectory() as place:
+    result = hakmem("run", "--stats", "one file", "--", "bash", "-c", "cd / && true", cwd=place)
+    text = Path(place, "one file").read_text(encoding="ascii")
+    check("statistics", "heaps_created" in text and "statistics" not in result.stderr, text)
+    hakmem("run", "--stats", f"{place}/%e-%p", "--", "bash", "-c", "ls / >/dev/null; true")
+    names = sorted(re.sub(r"\d+$", "", name) for name in os.listdir(place) if name != "one file")
+    check("statistics of every process", "bash-" in names and "ls-" in names, names)
+    result = hakmem("run", "--stats", "/nowhere/file", "--", "true")
+    check("statistics that cannot be written", result.returncode == 125, result)
+
+# Errors of its own.
+for arguments, status, words in (
+        (["run", "--", "/nonexistent"], 127, "No such file"),
+        (["run", "--", "nonexistent-program"], 127, "No such file"),
+        (["run", "--", "/etc/passwd"], 126, "Permission denied"),
+        (["run", "--"], 125, "no command"),
+        (["run", "--mode", "wild", "--", "true"], 125, "minimal|fast|balanced"),
+        (["run", "--nonsense", "--", "true"], 125, "--nonsense"),
+        (["run", "--library", "/nonexistent.so", "--", "true"], 125, "/nonexistent.so"),
+        (["config", "--set", "colour=red"], 2, "colour"),
+        (["config", "--set", "thp=perhaps"], 2, "off|auto|on|learned"),
+        (["config", "--set", "thp"], 2, "NAME=VALUE"),
+        (["config", "--", "more"], 2, "more"),
+        (["nonsense"], 2, "hakmem --help"),
+        ([], 2, "subcommand")):
+    result = hakmem(*arguments)
+    check(f"status {status} of {' '.join(arguments) or 'no argument'}",
+          result.returncode == status and words in result.stderr and result.stdout == "", result)
+
+# Its own words.
+result = hakmem("config", "--mode", "fast", "--set", "BIGCACHE=0")
+check("config", "mode fast" in result.stdout and re.search(r"bigcache +off +environment",
+                                                           result.stdout), result)
+result = hakmem("version")
+check("version", re.fullmatch(rf"hakmem [\d.]+\nlibrary {re.escape(os.path.realpath(library))}\n",
+                              result.stdout), result)
+# A server that goes on is reported while it runs.
+with subprocess.Popen([command, "run", "--", "sleep", "30"], stderr=subprocess.PIPE,
+                      text=True) as process:
+    line = process.stderr.readline()
+    check("reported while it runs", VERIFIED.match(line) and process.poll() is None, line)
+    process.terminate()
+    check("ended by the signal", process.wait(20) == -signal.SIGTERM)
+with subprocess.Popen([command, "run", "--", os.path.join(folder, "static_program"), "wait"],
+                      stderr=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as process:
+    line = process.stderr.readline()
+    check("silence is reported while it runs", "does not allocate" in line
+          and process.poll() is None, line)
+    process.kill()
+    time.sleep(0.1)
+sys.exit(1 if failures else 0)

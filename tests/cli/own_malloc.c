@@ -1,0 +1,25 @@
+// A program with an allocator of its own, as servers that link jemalloc statically have.
+#include <stddef.h>
+
+static char memory[1 << 20];
+static size_t used;
+
+void* malloc(size_t size) {
+  used = (used + 15) & ~(size_t)15;
+  void* block = memory + used;
+  used += size;
+  return used <= sizeof memory ? block : NULL;
+}
+void free(void* block) {
+  (void)block;
+}
+void* calloc(size_t count, size_t size) {
+  return malloc(count * size);
+}
+void* realloc(void* block, size_t size) {
+  return block == NULL ? malloc(size) : NULL;
+}
+
+int main(void) {
+  return malloc(100) == NULL;
+}
