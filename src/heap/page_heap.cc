@@ -97,15 +97,23 @@ Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing 
 
 HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
                                    Growth growth) const {
+  constexpr uint32_t kMostLooks = 16;
   const bool fresh = growth == Growth::kYes;
   const uint32_t last = fresh ? HugePageBins::kUncommitted : HugePageBins::kFreeBacked;
+  const bool some_backed = retained(backing) >= length;
+  HugePage* fullest = nullptr;
+  uint32_t looks = 0;
   for (uint32_t bin = length.count; bin <= last; ++bin) {
     for (HugePage* page = bins(backing).first(static_cast<uint8_t>(bin)); page != nullptr;
          page = page->next) {
-      if ((starts_of_runs(~page->used, length.count) & allowed_starts) != 0) return page;
+      if ((starts_of_runs(~page->used, length.count) & allowed_starts) == 0) continue;
+      const uint32_t backed = starts_of_runs(page->free_backed(), length.count) & allowed_starts;
+      if (!some_backed || backed != 0) return page;
+      if (fullest == nullptr) fullest = page;
+      if (++looks == kMostLooks) return fullest;
     }
   }
-  return nullptr;
+  return fullest;
 }
 
 // One more huge page in the bins; from a new region, what its metadata left of one.

@@ -87,7 +87,7 @@ class PageHeap {
   }
   Slices retained() const { return retained(Backing::kSmallPages) + retained(Backing::kHugePage); }
   Region* region_with_room(HugePages room);
-  // The fullest huge page that has room.
+  // The fullest huge page that has room, among the first few those whose room is backed already.
   HugePage* find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
                            Growth growth) const;
   bool add_huge_page(Backing backing);

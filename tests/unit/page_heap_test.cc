@@ -83,6 +83,18 @@ TEST_F(PageHeapTest, BackingsNeverShareAHugePageAndMeetInFewPlaces) {
   EXPECT_LE(meetings, 16u);
 }
 
+TEST_F(PageHeapTest, BackedRoomGoesBeforeFreshRoomOfAFullerHugePage) {
+  Span* fuller = heap_.allocate({20});  // leaves fresh room behind it
+  Span* freed = heap_.allocate({30});
+  char* const backed = start(freed);
+  heap_.free(freed);
+  Span* reused = heap_.allocate({4});
+  EXPECT_GE(start(reused), backed);
+  EXPECT_LT(start(reused), backed + Slices{30}.bytes());
+  heap_.free(reused);
+  heap_.free(fuller);
+}
+
 TEST_F(PageHeapTest, IdleMemoryOfOneBackingServesTheOther) {
   for (const Backing first : {Backing::kSmallPages, Backing::kHugePage}) {
     const Backing second =
