@@ -69,6 +69,47 @@ typedef struct hakmem_statistics {
  * `size` and `version`. */
 int hakmem_get_statistics(hakmem_statistics* statistics);
 
+/* A block of at least `size` bytes, aligned to `alignment`: a power of two, or 0 for malloc's 16.
+ * Returns null with errno ENOMEM when memory is exhausted, EINVAL for any other alignment. The
+ * block may also be given to free() and realloc(). */
+void* hakmem_allocate(size_t size, size_t alignment);
+
+/* Frees a block of hakmem_allocate, malloc or their like; null is passed over. `size` and
+ * `alignment` are those that it was asked for. Preserves errno. */
+void hakmem_deallocate(void* block, size_t size, size_t alignment);
+
+/* An arena: a heap of the program's own, of which all blocks can be freed at once.
+ *
+ * One thread at a time may use an arena: allocate, free, reset, destroy. Which thread that is may
+ * change whenever the program passes the arena on (by a mutex, a queue, a join). Besides, any thread
+ * may at any time give a block of a live arena to free(), which hands it to the arena's next
+ * allocation; that free() has to return before the arena is reset or destroyed.
+ *
+ * Blocks of an arena are blocks: malloc_usable_size() knows them, and realloc() works; it keeps a
+ * block in the arena if it can leave it in place, and moves it to the calling thread's heap
+ * otherwise.
+ *
+ * After fork(), an arena is as usable in the child as in the parent; one that another thread was
+ * changing in the moment of the fork allocates no more in the child. */
+typedef struct hakmem_arena hakmem_arena;
+
+/* A new arena, empty; null with errno ENOMEM when memory is exhausted. It costs about 3 KiB until
+ * it is used, then 64 KiB of address space per size class, of which what is used is resident. */
+hakmem_arena* hakmem_arena_create(void);
+
+/* As hakmem_allocate, from the arena. */
+void* hakmem_arena_allocate(hakmem_arena* arena, size_t size, size_t alignment);
+
+/* Frees a block of this arena, faster than free() does; null is passed over. A block of another
+ * arena or of none ends the process with a message. */
+void hakmem_arena_free(hakmem_arena* arena, void* block);
+
+/* Frees every block of the arena. The memory serves its next allocations, or others'. */
+void hakmem_arena_reset(hakmem_arena* arena);
+
+/* Frees every block, and the arena; null is passed over. */
+void hakmem_arena_destroy(hakmem_arena* arena);
+
 #ifdef __cplusplus
 }
 #endif

@@ -9,7 +9,13 @@
 namespace hakmem {
 
 // Locks are taken in ascending rank; the fork handlers walk the same order.
-enum class LockRank : uint8_t { kRegistry = 1, kMetadata = 2, kPageHeap = 3, kDirectMaps = 4 };
+enum class LockRank : uint8_t {
+  kRegistry = 1,
+  kArenas = 2,
+  kMetadata = 3,
+  kPageHeap = 4,
+  kDirectMaps = 5
+};
 
 // A mutex without an allocation, a constructor or a library behind it (Drepper, "Futexes Are
 // Tricky", mutex 3). While a fork is under way the forking thread passes through locks that it

@@ -20,6 +20,7 @@ struct Slices {
   uint32_t count = 0;
 
   constexpr size_t bytes() const { return size_t{count} << kSliceShift; }
+  // `bytes` is below 2^48.
   static constexpr Slices covering(size_t bytes) {
     return {static_cast<uint32_t>((bytes + kSliceSize - 1) >> kSliceShift)};
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "heap/arena.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
@@ -37,24 +38,25 @@ Fit fit_of(size_t bytes, size_t alignment) {
 }  // namespace
 
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
+  if (bytes > kLargestExtent || alignment > kLargestExtent) return nullptr;
   const Fit fit = fit_of(bytes, alignment);
   const Slices aligned = Slices::covering(alignment);
-  Span* extent = nullptr;
-  if (heap != nullptr && aligned.count <= 1) {
-    extent = heap->extents.take(fit.length);
-    if (extent != nullptr) {
-      extent->zeroed = false;
-      if (!fit.coloured) extent->first_block = 0;
-      extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
-      return extent;
-    }
+  // What a thread freed it kept, whether it was an arena's or its own.
+  ThreadHeap* cache = heap->is_arena() ? thread_heap() : heap;
+  Span* extent = aligned.count <= 1 ? cache->extents.take(fit.length) : nullptr;
+  if (extent != nullptr) {
+    extent->zeroed = false;
+    if (!fit.coloured) extent->first_block = 0;
+  } else {
+    extent = allocate_span(fit.length, aligned, Backing::kSmallPages);
+    if (extent == nullptr) return nullptr;
+    const uint32_t colour = fit.coloured ? heap->next_colour++ : 0;
+    extent->first_block = colour * kColourStep % kColourRange;
+    count(counters.extents_allocated);
   }
-  extent = allocate_span(fit.length, aligned, Backing::kSmallPages);
-  if (extent == nullptr) return nullptr;
-  const uint32_t colour = fit.coloured && heap != nullptr ? heap->next_colour++ : 0;
-  extent->first_block = colour * kColourStep % kColourRange;
   extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
-  count(counters.extents_allocated);
+  extent->heap = nullptr;
+  if (heap->is_arena()) enlist_arena_extent(*heap, *extent);
   return extent;
 }
 
@@ -63,6 +65,7 @@ size_t usable_bytes(const Span& extent) {
 }
 
 void free_extent(Span* extent) {
+  if (extent->heap != nullptr) strike_arena_extent(*extent);
   ThreadHeap* heap = thread_heap();
   const size_t limit = read_knob(knobs.thread_cache_limit);
   const size_t bytes = Slices{extent->slices}.bytes();
@@ -75,6 +78,7 @@ void free_extent(Span* extent) {
 }
 
 bool resize_extent(Span* extent, size_t bytes) {
+  if (bytes > kLargestExtent) return false;
   const Slices length = Slices::covering(bytes + extent->first_block);
   if (length.count < extent->slices) {
     page_heap.shrink(extent, length);

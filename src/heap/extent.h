@@ -11,7 +11,10 @@
 
 namespace hakmem {
 
-// `heap` is the calling thread's, or nullptr when it has none. `alignment` is a power of two of any
+// Larger requests are refused: they would not fit the units that extents are counted in.
+inline constexpr size_t kLargestExtent = size_t{1} << 40;
+
+// `heap` is the calling thread's or an arena. `alignment` is a power of two of any
 // size. nullptr when memory is exhausted. The span's `zeroed` tells whether it reads as zeros.
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment);
 

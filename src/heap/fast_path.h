@@ -33,12 +33,12 @@ inline void* try_allocate_small(ThreadHeap* heap, size_t size) {
   return pop_block(heap->direct[(size + kMinimumBlock - 1) / kMinimumBlock]);
 }
 
-// Frees a block of a slab that the calling thread owns; false, with nothing changed, in every
-// other case. One compare each for: ours and aligned, owned and not full, not free already.
-inline bool try_free_local(void* address) {
+// Frees a block of a slab that `owner` owns; false, with nothing changed, in every other case. One
+// compare each for: ours and aligned, owned and not full, not free already.
+inline bool try_free_owned(void* address, uintptr_t owner) {
   Span* slab;
   if (HAKMEM_UNLIKELY(!page_heap.map().find_block_in_first_region(address, slab))) return false;
-  if (HAKMEM_UNLIKELY(folded_load(slab->owner) != this_thread())) return false;
+  if (HAKMEM_UNLIKELY(folded_load(slab->owner) != owner)) return false;
   auto* block = static_cast<Block*>(address);
   if (HAKMEM_UNLIKELY(block->marker == slab)) return false;
   block->marker = slab;
@@ -46,6 +46,10 @@ inline bool try_free_local(void* address) {
   slab->free = block;
   if (HAKMEM_UNLIKELY(--slab->outstanding == 0)) slab->heap->slab_emptied(*slab);
   return true;
+}
+
+inline bool try_free_local(void* address) {
+  return try_free_owned(address, this_thread());
 }
 
 // The bytes that may be used at `address`; 0 where that is not plain to see: not the start of a

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "heap/arena.h"
 #include "heap/extent.h"
 #include "heap/fast_path.h"
 #include "heap/free_path.h"
@@ -96,6 +97,7 @@ size_t heap_trim(size_t keep) {
 
 void heap_before_fork() {
   registry_before_fork();
+  arenas_before_fork();
   batches_before_fork();
   page_heap.lock().lock_for_fork();
 }
@@ -103,12 +105,14 @@ void heap_before_fork() {
 void heap_after_fork_in_parent() {
   page_heap.lock().unlock_after_fork_in_parent();
   batches_after_fork_in_parent();
+  arenas_after_fork_in_parent();
   registry_after_fork_in_parent();
 }
 
 void heap_after_fork_in_child() {
   page_heap.lock().reset_after_fork_in_child();
   batches_after_fork_in_child();
+  arenas_after_fork_in_child();
   registry_after_fork_in_child();
 }
 

@@ -12,7 +12,7 @@ namespace hakmem {
 
 // All functions are thread-safe. Sizes are in bytes; blocks are 16-byte aligned at least. A null
 // result means that memory is exhausted. `heap` is the calling thread's own, from thread_heap() or
-// acquire_thread_heap(), never kNoHeap.
+// acquire_thread_heap(), never kNoHeap, or an arena.
 
 // The slow half of malloc, for any size up to PTRDIFF_MAX.
 void* heap_allocate(ThreadHeap* heap, size_t size);

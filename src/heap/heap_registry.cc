@@ -23,7 +23,7 @@ constinit uintptr_t chunk_end = 0;
 constinit size_t chunk_bytes = 0;
 
 // Under the registry's lock.
-ThreadHeap* make_heap() {
+ThreadHeap* make_heap(HeapState state) {
   if (chunk_end - chunk_next < sizeof(ThreadHeap)) {
     const Backend& backend = page_heap.backend();
     void* chunk = backend.map(kChunkBytes, backend.page_size());
@@ -42,11 +42,12 @@ ThreadHeap* make_heap() {
                  .next_colour = 0,
                  .small_slabs = {},
                  .busy = false,
-                 .thread = this_thread(),
+                 .thread = state == HeapState::kOwned ? this_thread() : chunk_next,
                  .next_registered = heaps.load(std::memory_order_relaxed),
+                 .own_extents = {},
                  .outgoing = {},
                  .inbox = {},
-                 .state = HeapState::kOwned,
+                 .state = state,
                  .forked = false};
   chunk_next += sizeof(ThreadHeap);
   heaps.store(heap, std::memory_order_release);
@@ -90,7 +91,8 @@ void disown_foreign_slabs(const ThreadHeap* mine) {
     const uint32_t slices = region.watermark * kSlicesPerHugePage;
     for (uint32_t slice = 0; slice < slices; ++slice) {
       Span* span = region.span_at(slice);
-      if (span->kind.load(std::memory_order_relaxed) == SpanKind::kSlab && span->heap != mine) {
+      if (span->kind.load(std::memory_order_relaxed) == SpanKind::kSlab && span->heap != mine &&
+          !span->heap->is_arena()) {
         span->owner.store(0, std::memory_order_relaxed);
       }
     }
@@ -102,9 +104,20 @@ void disown_foreign_slabs(const ThreadHeap* mine) {
 ThreadHeap* acquire_thread_heap() {
   LockGuard guard(registry_lock);
   ThreadHeap* heap = adopt_heap();
-  if (heap == nullptr) heap = make_heap();
+  if (heap == nullptr) heap = make_heap(HeapState::kOwned);
   if (heap != nullptr) set_thread_heap(heap);
   return heap;
+}
+
+ThreadHeap* acquire_arena_heap() {
+  LockGuard guard(registry_lock);
+  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
+    HeapState idle = HeapState::kIdleArena;
+    if (heap->state.compare_exchange_strong(idle, HeapState::kArena, std::memory_order_acquire)) {
+      return heap;
+    }
+  }
+  return make_heap(HeapState::kArena);
 }
 
 void abandon_thread_heap() {

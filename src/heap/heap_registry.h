@@ -10,6 +10,9 @@ namespace hakmem {
 // Gives the calling thread a heap: an abandoned one or a new one. nullptr when memory is exhausted.
 ThreadHeap* acquire_thread_heap();
 
+// A heap for an arena: a destroyed one or a new one. nullptr when memory is exhausted.
+ThreadHeap* acquire_arena_heap();
+
 // The calling thread is ending: its empty slabs go back, the heap waits for the next thread.
 // Nothing happens for a thread without a heap. It may get another one later (destructors that
 // run after ours allocate).
@@ -23,7 +26,7 @@ size_t thread_heap_bytes();
 void registry_before_fork();
 void registry_after_fork_in_parent();
 // Heaps of the threads that are not in the child become abandoned, or frozen if the fork caught
-// them half changed.
+// them half changed. Arenas stay what they are, unless they are frozen.
 void registry_after_fork_in_child();
 
 }  // namespace hakmem

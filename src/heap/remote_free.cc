@@ -50,7 +50,8 @@ void Outgoing::flush() {
 void free_remotely(Span& slab, Block* block) {
   ThreadHeap& destination = *slab.heap;
   ThreadHeap* mine = thread_heap();
-  if (mine != &kNoHeap) {
+  // An arena may be reset as soon as its user has heard that all is freed: nothing may wait here.
+  if (mine != &kNoHeap && !destination.is_arena()) {
     BusyScope busy_scope(*mine);
     mine->outgoing.add(destination, block);
     return;

@@ -89,6 +89,7 @@ constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .busy = false,
                                 .thread = 0,
                                 .next_registered = nullptr,
+                                .own_extents = {},
                                 .outgoing = {},
                                 .inbox = {},
                                 .state = HeapState::kOwned,
@@ -230,6 +231,42 @@ void ThreadHeap::collect_inbox() {
     return_batch(batch);
     batch = next;
   }
+}
+
+void ThreadHeap::forget_all_blocks() {
+  BusyScope busy_scope(*this);
+  // What other threads freed counts no longer, but its batches do.
+  collect_inbox();
+  for_each_slab([this](Span& slab) {
+    if (slab.state == SlabState::kCurrent && slab.slices == 1) {
+      reset_empty_slab(slab);
+      slab.outstanding = kNotCounted;
+    } else {
+      drop(slab);
+    }
+  });
+}
+
+void ThreadHeap::release_all_slabs() {
+  BusyScope busy_scope(*this);
+  collect_inbox();
+  for_each_slab([this](Span& slab) { drop(slab); });
+}
+
+// Takes a slab out of wherever it is and gives it back, live blocks or not.
+void ThreadHeap::drop(Span& slab) {
+  switch (slab.state) {
+    case SlabState::kCurrent:
+      set_current(slab.size_class, &kNoSlab);
+      break;
+    case SlabState::kAvailable:
+      available[slab.size_class].remove(slab);
+      break;
+    case SlabState::kFull:
+      full.remove(slab);
+      break;
+  }
+  release(slab);
 }
 
 template <class Visit>

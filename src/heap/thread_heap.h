@@ -24,6 +24,8 @@ enum class HeapState : uint32_t {
   kAbandoned,  // its thread is gone; waits for adoption, its slabs have no owner
   kClaimed,    // abandoned, and some thread is collecting its remote frees
   kFrozen,     // in a forked child: its thread was changing it when the process forked
+  kArena,      // by the program; never abandoned
+  kIdleArena,  // destroyed; waits for the next arena
 };
 
 struct alignas(64) ThreadHeap {
@@ -39,6 +41,8 @@ struct alignas(64) ThreadHeap {
   std::atomic<bool> busy;
   std::atomic<uintptr_t> thread;  // the owner's thread pointer
   ThreadHeap* next_registered;    // all heaps, for statistics and fork
+
+  SlabQueue own_extents;  // of an arena: its live extents, under the arenas' lock
 
   Outgoing outgoing;
 
@@ -62,6 +66,11 @@ struct alignas(64) ThreadHeap {
     collect_inbox();
   }
 
+  bool is_arena() const { return state.load(std::memory_order_relaxed) == HeapState::kArena; }
+  // For arenas: every block is free; current slabs stay, or go back as well.
+  void forget_all_blocks();
+  void release_all_slabs();
+
   // Ownership changes hands: gives empty slabs back and leaves the others without an owner.
   void disown_slabs();
   void own_slabs(uintptr_t new_thread);
@@ -75,6 +84,7 @@ struct alignas(64) ThreadHeap {
   void park_full(Span& slab);
   void make_available(Span& slab);
   void release(Span& slab);
+  void drop(Span& slab);
   template <class Visit>
   void for_each_slab(Visit visit);
 };

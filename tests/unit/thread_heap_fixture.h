@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/linux/linux_backend.h"
+#include "heap/extent.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
