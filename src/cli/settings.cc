@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
-#include <regex>
 
 #include "frontend/tables.h"
 
@@ -34,11 +33,17 @@ bool is_entry(const std::string& accepted, const std::string& value) {
   });
 }
 
+// Digits, and K, M or G.
+bool is_number_of_bytes(const std::string& value) {
+  const size_t digits = std::min(value.find_first_not_of("0123456789"), value.size());
+  const std::string unit = value.substr(digits);
+  return digits > 0 && (unit.empty() || is_entry("K|M|G", unit));
+}
+
 bool is_accepted(const SettingRow& row, const std::string& value) {
   const std::string accepted = row.accepted;
   if (accepted.find('|') == std::string::npos) {
-    static const std::regex bytes("[0-9]+[kKmMgG]?");
-    return accepted.rfind("bytes", 0) != 0 || std::regex_match(value, bytes);
+    return !accepted.starts_with("bytes") || is_number_of_bytes(value);
   }
   // Switches take 0 and 1 as well.
   return is_entry(accepted, value) || (accepted == "off|on" && is_entry("0|1", value));
@@ -48,7 +53,7 @@ bool is_accepted(const SettingRow& row, const std::string& value) {
 const SettingRow* find_row(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char letter) { return std::toupper(letter); });
-  if (name.rfind("HAKMEM_", 0) != 0) name.insert(0, "HAKMEM_");
+  if (!name.starts_with("HAKMEM_")) name.insert(0, "HAKMEM_");
   for (const SettingRow& row : kSettingRows) {
     std::string own = row.name;
     std::transform(own.begin(), own.end(), own.begin(),

@@ -1,0 +1,46 @@
+#include "contestant.h"
+
+#include <filesystem>
+#include <map>
+#include <stdexcept>
+
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::map<std::string, std::string> kPeers = {{"jemalloc", "libjemalloc.so.2"},
+                                                   {"mimalloc", "libmimalloc.so.2"},
+                                                   {"tcmalloc", "libtcmalloc_minimal.so.4"}};
+
+// Where Debian's loader looks; a shared object loaded here to find it would take over malloc.
+std::string find_installed(const std::string& name) {
+  for (const fs::path folder : {"/usr/local/lib", "/usr/lib/x86_64-linux-gnu",
+                                "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"}) {
+    if (fs::exists(folder / name)) return fs::canonical(folder / name);
+  }
+  throw std::invalid_argument(name + " is not installed");
+}
+
+}  // namespace
+
+bool Contestant::is(const std::string& file) const {
+  if (preload.empty()) return fs::path(file).filename().string().starts_with("libc.so");
+  std::error_code error;
+  return fs::equivalent(file, preload, error);
+}
+
+Contestant contestant_of(const std::string& name) {
+  if (name == "system") return {};
+  if (name == "hakmem" || name.starts_with("hakmem:")) {
+    const fs::path build = fs::canonical("/proc/self/exe").parent_path().parent_path();
+    return {build / "libhakmem.so", name == "hakmem" ? "" : name.substr(7)};
+  }
+  if (const auto peer = kPeers.find(name); peer != kPeers.end()) {
+    return {find_installed(peer->second), ""};
+  }
+  if (name.starts_with('/') && fs::exists(name)) return {fs::canonical(name), ""};
+  throw std::invalid_argument(
+      "--allocator '" + name +
+      "' is none of system, nothing, hakmem, hakmem:MODE, jemalloc, mimalloc, tcmalloc or the path "
+      "of a library");
+}
