@@ -32,15 +32,18 @@ std::string start_of_file(const std::string& file) {
   return start;
 }
 
-bool is_linked_statically(const std::string& start, const Elf64_Ehdr& header) {
+// The dynamic loader that the program asks for; empty in a static one.
+std::string loader_of(const std::string& start, const Elf64_Ehdr& header) {
   for (size_t index = 0; index < header.e_phnum; ++index) {
     const size_t at = header.e_phoff + index * header.e_phentsize;
     Elf64_Phdr segment;
-    if (at + sizeof segment > start.size()) return false;
+    if (at + sizeof segment > start.size()) break;
     memcpy(&segment, start.data() + at, sizeof segment);
-    if (segment.p_type == PT_INTERP) return false;
+    if (segment.p_type == PT_INTERP && segment.p_offset < start.size()) {
+      return start.data() + segment.p_offset;
+    }
   }
-  return true;
+  return "";
 }
 
 }  // namespace
@@ -84,7 +87,11 @@ std::string obstacle_to_preload(const std::string& file) {
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kMachine) {
     return "it is built for another processor than the library";
   }
-  if (is_linked_statically(start, header)) return "it is linked statically";
+  const std::string loader = loader_of(start, header);
+  if (loader.empty()) return "it is linked statically";
+  if (loader.find("ld-musl") != std::string::npos) {
+    return "it runs on musl, and hakmem needs the GNU C library";
+  }
   return "";
 }
 
