@@ -5,6 +5,8 @@
 
 #include <linux/futex.h>
 
+#include <climits>
+
 #include "base/bits.h"
 #include "base/log.h"
 #include "base/system_call.h"
@@ -97,7 +99,10 @@ void Lock::unlock_after_fork_in_parent() {
 
 void Lock::reset_after_fork_in_child() {
   forking_thread_.store(0, std::memory_order_relaxed);
-  word_.store(kFree, std::memory_order_release);
+  // Handlers that ran before ours may have made threads, which may be waiting.
+  if (word_.exchange(kFree, std::memory_order_release) == kContended) {
+    futex(&word_, FUTEX_WAKE, INT_MAX);
+  }
 }
 
 }  // namespace hakmem

@@ -22,17 +22,22 @@ int clamp_to_int(size_t value) {
   return static_cast<int>(std::min(value, static_cast<size_t>(INT_MAX)));
 }
 
+// libc's allocator where it serves the program, else nullptr.
+const LibcMalloc* libc_in_charge() {
+  return configuration().has(Feature::pool) ? nullptr : libc_malloc();
+}
+
 }  // namespace
 
 // Returns 1 when memory went back to the system; `keep` bytes of what is free stay.
 HAKMEM_EXPORT int malloc_trim(size_t keep) {
-  if (!configuration().has(Feature::pool) && libc_malloc() != nullptr) {
-    return libc_malloc()->malloc_trim(keep);
-  }
+  if (const LibcMalloc* libc = libc_in_charge()) return libc->malloc_trim(keep);
   return heap_trim(keep) > 0 ? 1 : 0;
 }
 
 HAKMEM_EXPORT struct mallinfo2 mallinfo2() {
+  const LibcMalloc* libc = libc_in_charge();
+  if (libc != nullptr && libc->mallinfo2 != nullptr) return libc->mallinfo2();
   const HeapStatistics heap = heap_statistics();
   struct mallinfo2 information {};
   information.arena = heap.mapped_bytes;
@@ -48,14 +53,20 @@ HAKMEM_EXPORT struct mallinfo mallinfo() {
   const struct mallinfo2 wide = mallinfo2();
   struct mallinfo information {};
   information.arena = clamp_to_int(wide.arena);
+  information.ordblks = clamp_to_int(wide.ordblks);
+  information.smblks = clamp_to_int(wide.smblks);
+  information.hblks = clamp_to_int(wide.hblks);
+  information.hblkhd = clamp_to_int(wide.hblkhd);
+  information.fsmblks = clamp_to_int(wide.fsmblks);
   information.uordblks = clamp_to_int(wide.uordblks);
   information.fordblks = clamp_to_int(wide.fordblks);
   information.keepcost = clamp_to_int(wide.keepcost);
   return information;
 }
 
-// Tunes glibc's own allocator: accepted and without effect here.
-HAKMEM_EXPORT int mallopt(int parameter, int) {
+// Tunes glibc's own allocator: accepted, and without effect where that does not serve.
+HAKMEM_EXPORT int mallopt(int parameter, int value) {
+  if (const LibcMalloc* libc = libc_in_charge()) return libc->mallopt(parameter, value);
   switch (parameter) {
     case M_MXFAST:
     case M_TRIM_THRESHOLD:
@@ -73,6 +84,7 @@ HAKMEM_EXPORT int mallopt(int parameter, int) {
 }
 
 HAKMEM_EXPORT int malloc_info(int options, FILE* stream) {
+  if (const LibcMalloc* libc = libc_in_charge()) return libc->malloc_info(options, stream);
   if (options != 0) return EINVAL;
   const HeapStatistics heap = heap_statistics();
   const int written = fprintf(stream,
@@ -89,5 +101,9 @@ HAKMEM_EXPORT int malloc_info(int options, FILE* stream) {
 }
 
 HAKMEM_EXPORT void malloc_stats() {
-  print_statistics(2);
+  if (const LibcMalloc* libc = libc_in_charge()) {
+    libc->malloc_stats();
+  } else {
+    print_statistics(2);
+  }
 }

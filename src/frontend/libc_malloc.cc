@@ -27,7 +27,11 @@ bool resolve_all() {
          resolve(libc, "realloc", functions.realloc) &&
          resolve(libc, "memalign", functions.memalign) &&
          resolve(libc, "malloc_usable_size", functions.malloc_usable_size) &&
-         resolve(libc, "malloc_trim", functions.malloc_trim);
+         resolve(libc, "malloc_trim", functions.malloc_trim) &&
+         resolve(libc, "mallopt", functions.mallopt) &&
+         resolve(libc, "malloc_info", functions.malloc_info) &&
+         resolve(libc, "malloc_stats", functions.malloc_stats) &&
+         (resolve(libc, "mallinfo2", functions.mallinfo2) || true);
 }
 
 }  // namespace

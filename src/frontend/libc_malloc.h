@@ -5,6 +5,9 @@
 // that link it).
 #pragma once
 
+#include <malloc.h>
+#include <stdio.h>
+
 #include <cstddef>
 
 namespace hakmem {
@@ -17,6 +20,10 @@ struct LibcMalloc {
   void* (*memalign)(size_t, size_t);
   size_t (*malloc_usable_size)(void*);
   int (*malloc_trim)(size_t);
+  struct mallinfo2 (*mallinfo2)();  // null before glibc 2.33
+  int (*mallopt)(int, int);
+  int (*malloc_info)(int, FILE*);
+  void (*malloc_stats)();
 };
 
 // Found in the symbol table of the process's libc.so.6 on the first call: no lock, no allocation,

@@ -24,10 +24,6 @@ constinit bool started = false;
 constinit bool exit_key_made = false;
 constinit pthread_key_t exit_key;
 
-void stop_promotion() {
-  knobs.huge_slabs_from.store(SIZE_MAX, std::memory_order_relaxed);
-}
-
 void apply_to_knobs(const Configuration& settings) {
   if (!settings.has(Feature::bigcache)) {
     knobs.retained_limit.store(0, std::memory_order_relaxed);
@@ -37,7 +33,7 @@ void apply_to_knobs(const Configuration& settings) {
   }
   // Transparent huge pages are 2 MiB, the heap's huge page, where pages are 4 KiB.
   if (!settings.has(Feature::thp) || kLinuxBackend.page_size() != 4096) {
-    stop_promotion();
+    knobs.huge_slabs_from.store(SIZE_MAX, std::memory_order_relaxed);
   } else if (settings.is(Feature::thp, "on")) {
     knobs.huge_slabs_from.store(0, std::memory_order_relaxed);
   }
@@ -48,8 +44,7 @@ void on_thread_exit(void*) {
   abandon_thread_heap();
 }
 
-// Locks are taken in the order of their ranks. Afterwards a write to a shared huge page would copy
-// 2 MiB: what forks once may fork again.
+// Locks are taken in the order of their ranks.
 void before_fork() {
   heap_before_fork();
   direct_maps_before_fork();
@@ -58,13 +53,12 @@ void before_fork() {
 void after_fork_in_parent() {
   direct_maps_after_fork_in_parent();
   heap_after_fork_in_parent();
-  stop_promotion();
+  if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
 }
 
 void after_fork_in_child() {
   direct_maps_after_fork_in_child();
   heap_after_fork_in_child();
-  stop_promotion();
 }
 
 __attribute__((constructor)) void construct() {

@@ -24,11 +24,12 @@ struct Fit {
 
 // Programs touch large blocks at their starts and page by page: were all aligned to pages, blocks
 // of several sizes would share a few sets of the caches. Up to a huge page their starts are shifted
-// by a rotating number of cache lines, where that costs no slice or at most one in four.
+// by a rotating number of cache lines, where a huge page then still holds three of four.
 Fit fit_of(size_t bytes, size_t alignment) {
   const Slices plain = Slices::covering(std::max(bytes, size_t{1}));
   const Slices coloured = Slices::covering(bytes + kColourRange);
-  const bool pays = coloured == plain || plain.count >= 4;
+  const bool pays =
+      kSlicesPerHugePage / coloured.count * 4 >= kSlicesPerHugePage / plain.count * 3;
   if (alignment > kColourStep || !pays || coloured.count >= kSlicesPerHugePage) {
     return {plain, false};
   }
@@ -49,9 +50,13 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
     if (!fit.coloured) extent->first_block = 0;
   } else {
     extent = allocate_span(fit.length, aligned, Backing::kSmallPages);
+    const bool coloured = fit.coloured && extent != nullptr;
+    // Where memory is short, a colour is not worth a slice.
+    if (extent == nullptr && fit.coloured) {
+      extent = allocate_span(Slices::covering(bytes), aligned, Backing::kSmallPages);
+    }
     if (extent == nullptr) return nullptr;
-    const uint32_t colour = fit.coloured ? heap->next_colour++ : 0;
-    extent->first_block = colour * kColourStep % kColourRange;
+    extent->first_block = coloured ? heap->next_colour++ * kColourStep % kColourRange : 0;
     count(counters.extents_allocated);
   }
   extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);

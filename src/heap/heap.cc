@@ -82,7 +82,8 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
     return address;
   }
   void* moved = heap_allocate(heap, size);
-  if (moved == nullptr) return nullptr;
+  // Who shrinks a block because memory is short keeps it.
+  if (moved == nullptr) return size <= block.bytes ? address : nullptr;
   memcpy(moved, address, std::min(block.bytes, size));
   heap_free(address, function);
   return moved;

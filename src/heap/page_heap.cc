@@ -175,7 +175,7 @@ Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment, Backing bac
   if (region == nullptr) return nullptr;
   const uintptr_t fresh = region->base + HugePages{region->watermark}.bytes();
   first = static_cast<uint32_t>((round_up(fresh, step) - region->base) >> kHugePageShift);
-  if (!grow(*region, {first + all.count - region->watermark}, backing)) return nullptr;
+  if (!grow_committed(*region, first, all, backing)) return nullptr;
   return make_span(*region, first * kSlicesPerHugePage, length);
 }
 
@@ -239,15 +239,35 @@ bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
         !backend_->commit(reinterpret_cast<void*>(start), stop - start)) {
       return false;
     }
-    for (uint32_t page = index; page < end; ++page) {
-      region.huge_pages[page].committed = true;
-      update_bin(region.huge_pages[page]);
-      if (region.huge_pages[page].backing == Backing::kHugePage) promote(region.huge_pages[page]);
-    }
-    committed_.count += end - index;
+    mark_committed(region, index, end);
     count(counters.committed_bytes, stop - start);
     index = end;
   }
+  return true;
+}
+
+void PageHeap::mark_committed(Region& region, uint32_t first, uint32_t end) {
+  for (uint32_t index = first; index < end; ++index) {
+    HugePage& page = region.huge_pages[index];
+    page.committed = true;
+    update_bin(page);
+    if (page.backing == Backing::kHugePage) promote(page);
+  }
+  committed_.count += end - first;
+}
+
+bool PageHeap::grow_committed(Region& region, uint32_t first, HugePages pages, Backing backing) {
+  void* start = reinterpret_cast<void*>(region.base + HugePages{first}.bytes());
+  if (!backend_->address_space_allows(pages.bytes(), reserved_uncommitted()) ||
+      !backend_->commit(start, pages.bytes())) {
+    return false;
+  }
+  if (!grow(region, {first + pages.count - region.watermark}, backing)) {
+    backend_->decommit(start, pages.bytes());
+    return false;
+  }
+  mark_committed(region, first, first + pages.count);
+  count(counters.committed_bytes, pages.bytes());
   return true;
 }
 
@@ -318,7 +338,13 @@ bool PageHeap::extend(Span* span, Slices length) {
   const Backing backing = region.huge_pages[(end - 1) / kSlicesPerHugePage].backing;
   const uint32_t known = region.watermark * kSlicesPerHugePage;
   if (end < known && !is_free(region, end, {std::min(last, known) - end})) return false;
-  if (last > known && !grow(region, HugePages::covering({last - known}), backing)) return false;
+  if (last > known) {
+    const HugePages pages = HugePages::covering({last - known});
+    if (pages.count > region.total - region.watermark ||
+        !grow_committed(region, region.watermark, pages, backing)) {
+      return false;
+    }
+  }
   if (!commit(region, end, more)) return false;
   take(region, end, more);
   span->slices = length.count;

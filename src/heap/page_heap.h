@@ -55,6 +55,9 @@ class PageHeap {
   // Purges if more than the limit in the knobs is retained.
   void enforce_retained_limit();
 
+  // Takes no huge pages for the next growth.
+  void pause_promotion() { promotion_.pause(); }
+
   PageHeapStatistics statistics();
 
   PageMap& map() { return map_; }
@@ -82,6 +85,10 @@ class PageHeap {
   std::atomic<uint32_t>& retained_in(Backing backing) {
     return retained_[static_cast<size_t>(backing)];
   }
+  // Commits `pages` at `first`, at or above the watermark, and makes all up to their end known: in
+  // this order, for what the kernel refuses must not leave metadata behind.
+  bool grow_committed(Region& region, uint32_t first, HugePages pages, Backing backing);
+  void mark_committed(Region& region, uint32_t first, uint32_t end);
   Slices retained(Backing backing) const {
     return {retained_[static_cast<size_t>(backing)].load(std::memory_order_relaxed)};
   }

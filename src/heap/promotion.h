@@ -25,6 +25,9 @@ class Promotion {
     if (left != 0) pause_left_.store(left - std::min(left, fresh.count), std::memory_order_relaxed);
   }
 
+  // For the parent of a fork: what it writes to is copied while the child lives.
+  void pause() { pause_left_.store(kFirstPause, std::memory_order_relaxed); }
+
   // Takes in what a first touch cost. Each slow one in a row doubles the pause.
   void first_touch_took(uint64_t nanoseconds) {
     if (nanoseconds < kDearTouch) {

@@ -9,6 +9,9 @@
 namespace hakmem {
 namespace {
 
+// A sleeping thread may hold this much back for each destination.
+constexpr uint32_t kMostBytes = 32 << 10;
+
 void deliver(ThreadHeap& destination, RemoteBatch* batch) {
   destination.inbox.post(batch);
   collect_if_abandoned(destination);
@@ -21,7 +24,8 @@ uint32_t place_for(const ThreadHeap& heap) {
 
 }  // namespace
 
-void Outgoing::add(ThreadHeap& destination, Block* block) {
+void Outgoing::add(Span& slab, Block* block) {
+  ThreadHeap& destination = *slab.heap;
   Place& place = places_[place_for(destination) % kPlaces];
   if (place.destination != &destination) {
     post(place);
@@ -33,13 +37,15 @@ void Outgoing::add(ThreadHeap& destination, Block* block) {
     return;
   }
   place.batch->blocks[place.batch->count++] = block;
-  if (place.batch->count == RemoteBatch::kCapacity) post(place);
+  place.bytes += slab.block_size;
+  if (place.batch->count == RemoteBatch::kCapacity || place.bytes >= kMostBytes) post(place);
 }
 
 void Outgoing::post(Place& place) {
   if (place.batch == nullptr) return;
   RemoteBatch* batch = place.batch;
   place.batch = nullptr;
+  place.bytes = 0;
   deliver(*place.destination, batch);
 }
 
@@ -53,7 +59,7 @@ void free_remotely(Span& slab, Block* block) {
   // An arena may be reset as soon as its user has heard that all is freed: nothing may wait here.
   if (mine != &kNoHeap && !destination.is_arena()) {
     BusyScope busy_scope(*mine);
-    mine->outgoing.add(destination, block);
+    mine->outgoing.add(slab, block);
     return;
   }
   RemoteBatch* batch = take_batch();

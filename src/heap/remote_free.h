@@ -16,8 +16,8 @@ struct ThreadHeap;
 // The batches that a thread is filling, for a few destinations at a time. The owner's alone.
 class Outgoing {
  public:
-  // Adds the block and posts what has to leave: a full batch, or another destination's.
-  void add(ThreadHeap& destination, Block* block);
+  // Adds the block of `slab` and posts what has to leave: a full batch, or another destination's.
+  void add(Span& slab, Block* block);
   // Posts everything.
   void flush();
 
@@ -27,6 +27,7 @@ class Outgoing {
   struct Place {
     ThreadHeap* destination;
     RemoteBatch* batch;
+    uint32_t bytes;  // of the blocks in the batch
   };
 
   static void post(Place& place);

@@ -196,7 +196,8 @@ void ThreadHeap::slab_emptied(Span& slab) {
   }
   SlabQueue& queue = available[slab.size_class];
   queue.remove(slab);
-  if (queue.empty() && slab.slices == 1) {
+  const bool owned = thread.load(std::memory_order_relaxed) != 0;
+  if (owned && queue.empty() && slab.slices == 1) {
     reset_empty_slab(slab);
     queue.push_back(slab);
     return;
@@ -286,22 +287,19 @@ void ThreadHeap::for_each_slab(Visit visit) {
   }
 }
 
-// Current slabs stay current: the next owner starts on the fast path.
+// No slab stays current: its blocks have to be counted, or it would never be found empty.
 void ThreadHeap::disown_slabs() {
   BusyScope busy_scope(*this);
   settle_remote_frees();
   for (SizeClass size_class = 0; size_class < kSizeClasses; ++size_class) {
     Span* slab = current[size_class];
     if (slab == &kNoSlab) continue;
-    const uint32_t live = slab->carved.load(std::memory_order_relaxed) - length_of_list(*slab);
-    if (live > 0 && slab->slices == 1) continue;
     set_current(size_class, &kNoSlab);
-    slab->outstanding = live;
-    slab->state = SlabState::kAvailable;
-    available[size_class].push_back(*slab);
+    set_aside(*slab);
+    slab->outstanding -= length_of_list(*slab);
   }
   for_each_slab([this](Span& slab) {
-    if (slab.state != SlabState::kCurrent && slab.outstanding == 0) {
+    if (slab.outstanding == 0) {
       available[slab.size_class].remove(slab);
       release(slab);
     } else {
