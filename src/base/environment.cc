@@ -3,11 +3,13 @@
 // Never: locale, stdio, an allocation.
 #include "base/environment.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/system_call.h"
 
 namespace hakmem {
 namespace {
@@ -22,6 +24,12 @@ bool matches(Text a, Text b) {
     if (lower(a.data[at]) != lower(b.data[at])) return false;
   }
   return true;
+}
+
+Text last_component(const char* path) {
+  const char* slash = strrchr(path, '/');
+  const char* name = slash != nullptr ? slash + 1 : path;
+  return {.data = name, .length = strlen(name)};
 }
 
 }  // namespace
@@ -93,10 +101,15 @@ bool parse_bytes(Text text, size_t& bytes) {
 
 Text program_name() {
   const auto* path = reinterpret_cast<const char*>(getauxval(AT_EXECFN));
-  if (path == nullptr) return {.data = "", .length = 0};
-  const char* slash = strrchr(path, '/');
-  const char* name = slash != nullptr ? slash + 1 : path;
-  return {.data = name, .length = strlen(name)};
+  return path != nullptr ? last_component(path) : Text{.data = "", .length = 0};
+}
+
+Text executable_name() {
+  constinit static char path[4096];
+  const long length =
+      system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
+  path[length > 0 ? length : 0] = '\0';
+  return last_component(path);
 }
 
 }  // namespace hakmem

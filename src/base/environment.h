@@ -33,7 +33,10 @@ bool parse_bytes(Text text, size_t& bytes);
 // Takes the part up to the next `separator` off the front of `rest`.
 Text take_until(Text& rest, char separator);
 
-// The last component of the path that the program was started by.
+// The last component of the path that the program was started by: for a script, the script's.
 Text program_name();
+// The last component of the path of the file that runs, for a script its interpreter's; empty
+// without /proc. Static storage.
+Text executable_name();
 
 }  // namespace hakmem

@@ -104,14 +104,18 @@ void set_feature(size_t index, Text value, Source source, const char* variable) 
   setting = {.value = static_cast<uint8_t>(chosen), .source = source};
 }
 
-// Whether the program's name is one of `names`, separated by commas.
+bool is_same(Text a, Text b) {
+  return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
+}
+
+// Whether one of `names`, separated by commas, is the program's: of a script, its own or its
+// interpreter's.
 bool names_this_program(Text names) {
   const Text program = program_name();
+  const Text executable = executable_name();
   while (names.length > 0) {
     const Text name = take_until(names, ',');
-    if (name.length == program.length && memcmp(name.data, program.data, name.length) == 0) {
-      return true;
-    }
+    if (is_same(name, program) || is_same(name, executable)) return true;
   }
   return false;
 }

@@ -83,8 +83,9 @@ void* allocate_aligned_general(size_t alignment, size_t size) {
 
 void free_general(void* address, const char* function) {
   if (address == nullptr) return;
-  // A thread that only frees gets a heap too: it sends blocks home in batches, not one by one.
-  if (HAKMEM_UNLIKELY(thread_heap() == &kNoHeap)) serving_heap();
+  // A thread that only frees gets a heap too: it sends blocks home in batches, not one by one. Not
+  // one that is ending: libc frees once more after the last hook that could take the heap back.
+  if (HAKMEM_UNLIKELY(thread_heap() == &kNoHeap) && !thread_is_ending()) serving_heap();
   if (!free_slow(address, function)) free_foreign(address, function);
 }
 

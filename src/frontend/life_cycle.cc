@@ -40,7 +40,10 @@ void apply_to_knobs(const Configuration& settings) {
   if (!settings.has(Feature::batch)) knobs.purge_batch.store(1, std::memory_order_relaxed);
 }
 
+__thread bool ending __attribute__((tls_model("initial-exec"))) = false;
+
 void on_thread_exit(void*) {
+  ending = true;
   abandon_thread_heap();
 }
 
@@ -88,6 +91,10 @@ void start_up() {
   started = true;
   parse_configuration();
   apply_to_knobs(configuration());
+}
+
+bool thread_is_ending() {
+  return ending;
 }
 
 void arm_thread_exit() {

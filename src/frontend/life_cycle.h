@@ -12,4 +12,7 @@ void start_up();
 // Makes the calling thread's exit give its heap back.
 void arm_thread_exit();
 
+// Whether the calling thread's exit hook has run.
+bool thread_is_ending();
+
 }  // namespace hakmem

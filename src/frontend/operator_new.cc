@@ -25,12 +25,9 @@ __attribute__((weak)) void _ZSt17__throw_bad_allocv();
 namespace hakmem {
 namespace {
 
-// A weak reference is null when the run-time came with a later dlopen (Python loading a C++
-// extension); then it may be in the global scope, or only in a library of its own.
+// In the library of the C++ run-time itself, whatever comes before it in the search order.
 template <class Function>
-Function find_in_runtime(Function linked, const char* name) {
-  if (linked != nullptr) return linked;
-  if (void* found = dlsym(RTLD_DEFAULT, name)) return reinterpret_cast<Function>(found);
+Function find_in_runtime_library(const char* name) {
   for (const char* library : {"libstdc++.so.6", "libc++.so.1", "libc++abi.so.1"}) {
     void* handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
     if (handle == nullptr) continue;
@@ -39,6 +36,15 @@ Function find_in_runtime(Function linked, const char* name) {
     if (found != nullptr) return reinterpret_cast<Function>(found);
   }
   return nullptr;
+}
+
+// A weak reference is null when the run-time came with a later dlopen (Python loading a C++
+// extension); then it may be in the global scope, or only in a library of its own.
+template <class Function>
+Function find_in_runtime(Function linked, const char* name) {
+  if (linked != nullptr) return linked;
+  if (void* found = dlsym(RTLD_DEFAULT, name)) return reinterpret_cast<Function>(found);
+  return find_in_runtime_library<Function>(name);
 }
 
 NewHandler current_new_handler() {
@@ -69,10 +75,17 @@ __attribute__((noinline)) void* new_slow(size_t size) {
   return block;
 }
 
-// The nothrow forms swallow what a new_handler throws: they are declared noexcept, and a handler
-// that throws ends the program, so only handlers that return are called.
+// std::nothrow_t is empty; any address stands for one.
+constexpr char kNothrow = 0;
+
+// [new.delete.single]: null when the new_handler throws. Nothing here can catch; the run-time's own
+// nothrow form can, and it calls our throwing one.
 __attribute__((noinline)) void* new_nothrow_slow(size_t size) {
-  return retry([size] { return allocate_general(size); });
+  void* block = allocate_general(size);
+  if (HAKMEM_LIKELY(block != nullptr) || current_new_handler() == nullptr) return block;
+  auto* caught =
+      find_in_runtime_library<void* (*)(size_t, const void*)>("_ZnwmRKSt9nothrow_t");
+  return caught != nullptr ? caught(size, &kNothrow) : nullptr;
 }
 
 inline void* fast_or(size_t size, void* (*slow)(size_t)) {
@@ -90,7 +103,11 @@ void* new_aligned(size_t size, size_t alignment) {
 }
 
 void* new_aligned_nothrow(size_t size, size_t alignment) {
-  return retry([=] { return allocate_aligned_general(alignment, size); });
+  void* block = allocate_aligned_general(alignment, size);
+  if (HAKMEM_LIKELY(block != nullptr) || current_new_handler() == nullptr) return block;
+  auto* caught = find_in_runtime_library<void* (*)(size_t, size_t, const void*)>(
+      "_ZnwmSt11align_val_tRKSt9nothrow_t");
+  return caught != nullptr ? caught(size, alignment, &kNothrow) : nullptr;
 }
 
 inline void release(void* address) {
