@@ -60,7 +60,8 @@ inline size_t try_usable_size(const void* address) {
   if (HAKMEM_UNLIKELY(slab->kind.load(std::memory_order_relaxed) != SpanKind::kSlab)) return 0;
   const size_t offset = reinterpret_cast<uintptr_t>(address) % kSliceSize;
   if (HAKMEM_UNLIKELY(place_in_slab(*slab, offset) != SlabPlace::kBlock)) return 0;
-  if (HAKMEM_UNLIKELY(static_cast<const Block*>(address)->marker == slab)) return 0;
+  const auto marker = reinterpret_cast<uintptr_t>(static_cast<const Block*>(address)->marker);
+  if (HAKMEM_UNLIKELY(marker - reinterpret_cast<uintptr_t>(slab) <= 1)) return 0;
   return slab->block_size;
 }
 

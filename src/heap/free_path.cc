@@ -25,7 +25,9 @@ namespace {
 }
 
 void check_free_is_first(const Span& slab, Block* block, const char* function) {
-  if (HAKMEM_LIKELY(__atomic_load_n(&block->marker, __ATOMIC_RELAXED) != &slab)) return;
+  const Span* marker = __atomic_load_n(&block->marker, __ATOMIC_RELAXED);
+  if (marker == travelling(slab)) report_double_free(function, block);
+  if (HAKMEM_LIKELY(marker != &slab)) return;
   // The marker may also be stale memory that the program copied: the free list decides.
   if (is_on_free_list(slab, block, page_heap.map().start_of(&slab))) {
     report_double_free(function, block);
@@ -87,6 +89,14 @@ bool free_slow(void* address, const char* function) {
     free_remotely(*span, block);
   }
   return true;
+}
+
+Span& slab_of_arrived(Block* block) {
+  Span* span = page_heap.map().find(block);
+  if (span->kind.load(std::memory_order_relaxed) == SpanKind::kSlabInterior) span -= span->slices;
+  // The owner freed it as well while it was under way, or two threads sent it.
+  if (block->marker != travelling(*span)) report_double_free("free", block);
+  return *span;
 }
 
 LiveBlock find_live_block(void* address, const char* function) {

@@ -1,6 +1,6 @@
 // Owns: the messages that carry freed blocks to the heap that owns them.
 // Called by: thread heaps: the sender fills and posts a batch, the owner empties and returns it.
-// Never: a write into a freed block before it is home; its cache line stays where it is.
+// Never: a block lost for lack of memory.
 #pragma once
 
 #include <array>
@@ -25,29 +25,46 @@ struct RemoteBatch {
 RemoteBatch* take_batch();
 void return_batch(RemoteBatch* batch);
 
-// Where batches arrive: any thread posts, the owner takes all at once.
+// Where batches arrive, and single blocks where there was no memory for a batch: any thread posts,
+// the owner takes all at once.
 class Inbox {
  public:
-  bool empty() const { return first_.load(std::memory_order_relaxed) == nullptr; }
+  bool empty() const {
+    return batches_.load(std::memory_order_relaxed) == nullptr &&
+           blocks_.load(std::memory_order_relaxed) == nullptr;
+  }
 
   // Sequentially consistent, as is the state of a heap that is being abandoned: either the sender
   // sees it abandoned, or who abandons it sees the batch.
-  void post(RemoteBatch* batch) {
-    RemoteBatch* first = first_.load(std::memory_order_relaxed);
-    do {
-      batch->next = first;
-    } while (!first_.compare_exchange_weak(first, batch, std::memory_order_seq_cst,
-                                           std::memory_order_relaxed));
+  void post(RemoteBatch* batch) { push(batches_, batch); }
+  void post(Block* block) { push(blocks_, block); }
+
+  bool seems_empty_to_all() const {
+    return batches_.load(std::memory_order_seq_cst) == nullptr &&
+           blocks_.load(std::memory_order_seq_cst) == nullptr;
   }
 
-  bool seems_empty_to_all() const { return first_.load(std::memory_order_seq_cst) == nullptr; }
-
-  RemoteBatch* take_all() {
-    return empty() ? nullptr : first_.exchange(nullptr, std::memory_order_acquire);
-  }
+  RemoteBatch* take_batches() { return take(batches_); }
+  Block* take_single_blocks() { return take(blocks_); }
 
  private:
-  std::atomic<RemoteBatch*> first_{nullptr};
+  template <class Element>
+  static void push(std::atomic<Element*>& list, Element* element) {
+    Element* first = list.load(std::memory_order_relaxed);
+    do {
+      element->next = first;
+    } while (!list.compare_exchange_weak(first, element, std::memory_order_seq_cst,
+                                         std::memory_order_relaxed));
+  }
+
+  template <class Element>
+  static Element* take(std::atomic<Element*>& list) {
+    if (list.load(std::memory_order_relaxed) == nullptr) return nullptr;
+    return list.exchange(nullptr, std::memory_order_acquire);
+  }
+
+  std::atomic<RemoteBatch*> batches_{nullptr};
+  std::atomic<Block*> blocks_{nullptr};
 };
 
 // Around fork; between the registry and the page heap.

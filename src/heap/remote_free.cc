@@ -1,10 +1,9 @@
 // Owns: the sending half of remote frees; ThreadHeap::collect_inbox is the other.
 // Called by: free_path.cc, thread_heap.cc.
-// Never: waiting, or failing: without the memory for a batch a block is lost and counted.
+// Never: waiting, or failing.
 #include "heap/remote_free.h"
 
 #include "heap/thread_heap.h"
-#include "telemetry/counters.h"
 
 namespace hakmem {
 namespace {
@@ -12,8 +11,9 @@ namespace {
 // A sleeping thread may hold this much back for each destination.
 constexpr uint32_t kMostBytes = 32 << 10;
 
-void deliver(ThreadHeap& destination, RemoteBatch* batch) {
-  destination.inbox.post(batch);
+template <class Message>
+void deliver(ThreadHeap& destination, Message* message) {
+  destination.inbox.post(message);
   collect_if_abandoned(destination);
 }
 
@@ -33,7 +33,7 @@ void Outgoing::add(Span& slab, Block* block) {
   }
   if (place.batch == nullptr) place.batch = take_batch();
   if (place.batch == nullptr) {
-    count(counters.lost_blocks);
+    deliver(destination, block);
     return;
   }
   place.batch->blocks[place.batch->count++] = block;
@@ -55,6 +55,7 @@ void Outgoing::flush() {
 
 void free_remotely(Span& slab, Block* block) {
   ThreadHeap& destination = *slab.heap;
+  __atomic_store_n(&block->marker, travelling(slab), __ATOMIC_RELAXED);
   ThreadHeap* mine = thread_heap();
   // An arena may be reset as soon as its user has heard that all is freed: nothing may wait here.
   if (mine != &kNoHeap && !destination.is_arena()) {
@@ -64,7 +65,7 @@ void free_remotely(Span& slab, Block* block) {
   }
   RemoteBatch* batch = take_batch();
   if (batch == nullptr) {
-    count(counters.lost_blocks);
+    deliver(destination, block);
     return;
   }
   batch->blocks[0] = block;

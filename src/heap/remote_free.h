@@ -36,7 +36,8 @@ class Outgoing {
 };
 
 // Hands `block` to the heap that owns `slab`: through the calling thread's outgoing batches, or at
-// once for a thread without a heap. The block counts as live until its owner takes it in.
+// once for a thread without a heap, alone where there is no memory for a batch. Until its owner
+// takes it in, the block counts as live, and its marker says that it travels.
 void free_remotely(Span& slab, Block* block);
 
 }  // namespace hakmem

@@ -16,10 +16,15 @@ struct ThreadHeap;
 
 // A free block of a slab. `marker` points to the block's slab for as long as the block is free and
 // is cleared when it is handed out: that is how a double free shows, and a write into a free block.
+// One more than that while the block travels from the thread that freed it to its owner.
 struct Block {
   Block* next;
   Span* marker;
 };
+
+inline Span* travelling(const Span& slab) {
+  return reinterpret_cast<Span*>(reinterpret_cast<uintptr_t>(&slab) + 1);
+}
 
 enum class SpanKind : uint8_t {
   kFree = 0,      // nothing starts here: free, never used, or behind the start of an extent

@@ -215,18 +215,19 @@ void ThreadHeap::release(Span& slab) {
 }
 
 void ThreadHeap::collect_inbox() {
-  RemoteBatch* batch = inbox.take_all();
-  if (batch == nullptr) return;
+  if (inbox.empty()) return;
   BusyScope busy_scope(*this);
+  for (Block *block = inbox.take_single_blocks(), *next; block != nullptr; block = next) {
+    next = block->next;
+    push_and_settle(slab_of_arrived(block), block);
+  }
+  RemoteBatch* batch = inbox.take_batches();
   while (batch != nullptr) {
     count(counters.remote_batches);
     for (uint32_t index = 0; index < batch->count; ++index) {
       constexpr uint32_t kAhead = 6;
       if (index + kAhead < batch->count) __builtin_prefetch(batch->blocks[index + kAhead], 1);
-      Block* block = batch->blocks[index];
-      // The sender checked too, but two frees of one block may have been under way at once: the
-      // first may have emptied the slab, or even sent it back.
-      push_and_settle(*find_live_block(block, "free").span, block);
+      push_and_settle(slab_of_arrived(batch->blocks[index]), batch->blocks[index]);
     }
     RemoteBatch* next = batch->next;
     return_batch(batch);
