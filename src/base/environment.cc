@@ -14,6 +14,12 @@
 namespace hakmem {
 namespace {
 
+constinit char** provided = nullptr;
+
+char** environment() {
+  return environ != nullptr ? environ : provided;
+}
+
 char lower(char letter) {
   return letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter;
 }
@@ -39,13 +45,17 @@ bool Text::equals(const char* other) const {
 }
 
 bool environment_is_readable() {
-  return environ != nullptr;
+  return environment() != nullptr;
+}
+
+void provide_environment(char** environment) {
+  provided = environment;
 }
 
 Text environment_variable(const char* name) {
-  if (environ == nullptr || getauxval(AT_SECURE) != 0) return {};
+  if (!environment_is_readable() || getauxval(AT_SECURE) != 0) return {};
   const size_t length = strlen(name);
-  for (char** entry = environ; *entry != nullptr; ++entry) {
+  for (char** entry = environment(); *entry != nullptr; ++entry) {
     if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') {
       const char* value = *entry + length + 1;
       return {.data = value, .length = strlen(value)};

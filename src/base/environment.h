@@ -20,6 +20,8 @@ struct Text {
 // than its user (AT_SECURE).
 Text environment_variable(const char* name);
 bool environment_is_readable();
+// What a constructor was given, for as long as libc has not set environ yet.
+void provide_environment(char** environment);
 
 // The index of `value` in a list such as "off|auto|on", -1 when it is not there. Letters match in
 // either case.

@@ -64,8 +64,12 @@ void after_fork_in_child() {
   heap_after_fork_in_child();
 }
 
-__attribute__((constructor)) void construct() {
+// The first constructor of the process (-z initfirst): handlers that other libraries register for
+// fork then run around ours, with their locks taken before ours. glibc gives constructors main's
+// arguments; environ is not set yet.
+__attribute__((constructor)) void construct(int, char**, char** environment) {
   const int saved = errno;
+  provide_environment(environment);
   start_up();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();

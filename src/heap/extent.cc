@@ -49,6 +49,8 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
     extent->zeroed = false;
     if (!fit.coloured) extent->first_block = 0;
   } else {
+    // What other threads freed may be the memory that is wanted.
+    if (cache != &kNoHeap) cache->settle_remote_frees();
     extent = allocate_span(fit.length, aligned, Backing::kSmallPages);
     const bool coloured = fit.coloured && extent != nullptr;
     // Where memory is short, a colour is not worth a slice.

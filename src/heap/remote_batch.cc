@@ -11,6 +11,9 @@ namespace {
 
 constinit Lock pool_lock{LockRank::kMetadata};
 constinit RemoteBatch* pool = nullptr;
+constinit uint32_t attempts_to_skip = 0;
+
+constexpr uint32_t kSkippedAttempts = 4096;
 
 // Under the lock. From the page heap, not a mapping: what is free there serves even where the
 // kernel gives nothing more. The span has no kind of its own; to the program it is no block.
@@ -29,7 +32,17 @@ bool add_chunk() {
 
 RemoteBatch* take_batch() {
   LockGuard guard(pool_lock);
-  if (pool == nullptr && !add_chunk()) return nullptr;
+  if (pool == nullptr) {
+    // An exhausted page heap takes long to say no, and the caller has another way.
+    if (attempts_to_skip > 0) {
+      --attempts_to_skip;
+      return nullptr;
+    }
+    if (!add_chunk()) {
+      attempts_to_skip = kSkippedAttempts;
+      return nullptr;
+    }
+  }
   RemoteBatch* batch = pool;
   pool = batch->next;
   batch->count = 0;

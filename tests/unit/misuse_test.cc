@@ -32,6 +32,36 @@ MISUSE_TEST(DoubleFreeLateAndFromAnotherThread) {
   EXPECT_DEATH(std::thread([&] { ThreadScope::release(blocks[7]); }).join(), "freed before");
 }
 
+// The first free is on its way to the owner, or has arrived and the block was handed out again.
+MISUSE_TEST(SecondFreeWhileTheFirstTravels) {
+  ThreadScope scope;
+  void* block = scope.allocate(48);
+  const auto in_thread = [](auto action) {
+    std::thread([&] {
+      ThreadScope other;
+      action();
+    }).join();
+  };
+  EXPECT_DEATH(in_thread([&] {
+                 ThreadScope::release(block);
+                 ThreadScope::release(block);
+               }),
+               "freed before");
+  EXPECT_DEATH(
+      {
+        std::thread sender([&] {
+          ThreadScope other;
+          ThreadScope::release(block);
+          ThreadScope::release(block == nullptr ? block : other.allocate(1));
+        });
+        sender.join();
+        ThreadScope::release(block);
+        for (int count = 0; count < 100'000; ++count) scope.allocate(48);
+      },
+      "freed before");
+  ThreadScope::release(block);
+}
+
 MISUSE_TEST(DoubleFreeWhileBothAreUnderWay) {
   ThreadScope scope;
   void* block = scope.allocate(3000);
