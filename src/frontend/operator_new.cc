@@ -83,8 +83,7 @@ constexpr char kNothrow = 0;
 __attribute__((noinline)) void* new_nothrow_slow(size_t size) {
   void* block = allocate_general(size);
   if (HAKMEM_LIKELY(block != nullptr) || current_new_handler() == nullptr) return block;
-  auto* caught =
-      find_in_runtime_library<void* (*)(size_t, const void*)>("_ZnwmRKSt9nothrow_t");
+  auto* caught = find_in_runtime_library<void* (*)(size_t, const void*)>("_ZnwmRKSt9nothrow_t");
   return caught != nullptr ? caught(size, &kNothrow) : nullptr;
 }
 

@@ -28,15 +28,29 @@ struct Fit {
 Fit fit_of(size_t bytes, size_t alignment) {
   const Slices plain = Slices::covering(std::max(bytes, size_t{1}));
   const Slices coloured = Slices::covering(bytes + kColourRange);
-  const bool pays =
-      kSlicesPerHugePage / coloured.count * 4 >= kSlicesPerHugePage / plain.count * 3;
+  const bool pays = kSlicesPerHugePage / coloured.count * 4 >= kSlicesPerHugePage / plain.count * 3;
   if (alignment > kColourStep || !pays || coloured.count >= kSlicesPerHugePage) {
     return {plain, false};
   }
   return {coloured, true};
 }
 
+// Half of what may be retained goes to the threads, in steps of a megabyte.
+bool has_room(ExtentCache& cache, size_t bytes, size_t limit) {
+  constexpr Slices kStep{16};
+  const Slices needed = cache.held() + Slices::covering(bytes);
+  if (needed.bytes() > limit) return false;
+  if (needed <= cache.quota) return true;
+  const size_t most = std::min(read_knob(knobs.retained_limit) / 2, kLargestExtent);
+  const Slices step = std::max(kStep, needed - cache.quota);
+  if (!cache_quotas.grant(step, Slices::covering(most))) return false;
+  cache.quota = cache.quota + step;
+  return true;
+}
+
 }  // namespace
+
+constinit CacheQuotas cache_quotas;
 
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
   if (bytes > kLargestExtent || alignment > kLargestExtent) return nullptr;
@@ -76,7 +90,7 @@ void free_extent(Span* extent) {
   ThreadHeap* heap = thread_heap();
   const size_t limit = read_knob(knobs.thread_cache_limit);
   const size_t bytes = Slices{extent->slices}.bytes();
-  if (heap == &kNoHeap || bytes > limit / 2 || heap->extents.held().bytes() + bytes > limit) {
+  if (heap == &kNoHeap || bytes > limit / 2 || !has_room(heap->extents, bytes, limit)) {
     page_heap.free(extent);
     return;
   }
@@ -99,6 +113,11 @@ void drop_cached_extents(ThreadHeap& heap) {
   for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
     if (Span* extent = heap.extents.take_any(slot)) page_heap.free(extent);
   }
+}
+
+void return_cache_quota(ThreadHeap& heap) {
+  cache_quotas.give_back(heap.extents.quota);
+  heap.extents.quota = {};
 }
 
 void drop_all_cached_extents() {

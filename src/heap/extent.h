@@ -30,6 +30,8 @@ bool resize_extent(Span* extent, size_t bytes);
 // Gives the cached extents of a heap, or of all, to the page heap. From any thread.
 void drop_cached_extents(ThreadHeap& heap);
 void drop_all_cached_extents();
+// At the end of the heap's thread.
+void return_cache_quota(ThreadHeap& heap);
 
 // A span from the page heap; when memory is short, once more with what the caches of all threads
 // held. nullptr when that does not help.

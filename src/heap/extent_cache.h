@@ -8,10 +8,31 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/bits.h"
 #include "base/units.h"
 #include "heap/span.h"
 
 namespace hakmem {
+
+// What all threads together may keep. A thread asks in steps, so that threads that free and
+// allocate again share no cache line.
+class CacheQuotas {
+ public:
+  // Whether `step` more fits below `most`; if so, it is granted.
+  bool grant(Slices step, Slices most) {
+    const uint32_t before = granted_.fetch_add(step.count, std::memory_order_relaxed);
+    if (before + step.count <= most.count) return true;
+    give_back(step);
+    return false;
+  }
+  void give_back(Slices quota) { granted_.fetch_sub(quota.count, std::memory_order_relaxed); }
+  Slices granted() const { return {granted_.load(std::memory_order_relaxed)}; }
+
+ private:
+  std::atomic<uint32_t> granted_{0};
+};
+
+extern constinit HAKMEM_HIDDEN CacheQuotas cache_quotas;
 
 class ExtentCache {
  public:
@@ -51,6 +72,8 @@ class ExtentCache {
     for (uint32_t slot = 0; slot < kSlots; ++slot) sum.count += holds(slot) ? lengths_[slot] : 0;
     return sum;
   }
+
+  Slices quota;  // of cache_quotas; the owner's
 
   // Since the heap was made. Kept per heap: a shared counter would cost an atomic addition here.
   uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }

@@ -19,8 +19,8 @@ struct LiveBlock {
 // Aborts with a message that names `function` on a double free or an invalid pointer.
 bool free_slow(void* address, const char* function);
 
-// The slab of a block that another thread freed and that has arrived with its owner; aborts when the
-// block does not travel: it was freed twice.
+// The slab of a block that another thread freed and that has arrived with its owner; aborts when
+// the block does not travel: it was freed twice.
 Span& slab_of_arrived(Block* block);
 
 // Looks a live block up; aborts like free_slow on a freed or invalid one.

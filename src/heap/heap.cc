@@ -112,6 +112,7 @@ void heap_after_fork_in_parent() {
 
 void heap_after_fork_in_child() {
   page_heap.lock().reset_after_fork_in_child();
+  page_heap.release_lost_claims();
   batches_after_fork_in_child();
   arenas_after_fork_in_child();
   registry_after_fork_in_child();

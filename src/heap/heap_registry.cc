@@ -78,6 +78,7 @@ ThreadHeap* adopt_heap() {
 void abandon(ThreadHeap& heap) {
   heap.disown_slabs();
   drop_cached_extents(heap);
+  return_cache_quota(heap);
   heap.state.store(HeapState::kAbandoned, std::memory_order_seq_cst);
   collect_if_abandoned(heap);
 }

@@ -19,14 +19,16 @@ enum class Backing : uint8_t {
 };
 inline constexpr size_t kBackings = 2;
 
-// One bit per slice. `used` is set while a span or a purge owns the slice; `backed` from the first
-// use on until the slice is purged: its pages may be resident and hold old contents.
+// One bit per slice. `used` is set while a span or a purge owns the slice, `claimed` while a purge
+// does; `backed` from the first use on until the slice is purged: its pages may be resident and
+// hold old contents.
 struct HugePage {
   uint32_t used;
   uint32_t backed;
+  uint32_t claimed;
+  uint32_t index;  // in its region
   HugePage* next;
   HugePage* previous;
-  uint32_t index;  // in its region
   uint8_t region;
   uint8_t bin;  // kNoBin while on no list
   bool committed;

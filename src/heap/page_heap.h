@@ -52,6 +52,8 @@ class PageHeap {
 
   // Purges until at most `target` stays retained; returns the bytes given back.
   size_t purge_down_to(Slices target);
+  // In a forked child: purges that another thread had under way are over.
+  void release_lost_claims();
   // Purges if more than the limit in the knobs is retained.
   void enforce_retained_limit();
 
@@ -129,6 +131,7 @@ class PageHeap {
   std::array<std::atomic<uint32_t>, kBackings> retained_{};
   Slices used_;
   HugePages committed_;
+  uint32_t claims_in_flight_ = 0;
   HugePages promoted_;  // known as Backing::kHugePage
 };
 

@@ -10,6 +10,7 @@
 //         release_claim
 #include <algorithm>
 
+#include "heap/extent_cache.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
 #include "telemetry/counters.h"
@@ -17,8 +18,10 @@
 namespace hakmem {
 
 void PageHeap::enforce_retained_limit() {
-  const Slices limit =
-      Slices{static_cast<uint32_t>(read_knob(knobs.retained_limit) >> kSliceShift)};
+  // What threads keep for themselves counts as well.
+  const size_t all = read_knob(knobs.retained_limit);
+  const size_t left = all - std::min(all, cache_quotas.granted().bytes());
+  const Slices limit{static_cast<uint32_t>(left >> kSliceShift)};
   if (retained() <= limit) return;
   purge_down_to({limit.count - limit.count / 8});
 }
@@ -53,6 +56,8 @@ size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) 
         claims[claimed++] = {page, slices};
         retained_in(page->backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
         page->used |= slices;
+        page->claimed |= slices;
+        ++claims_in_flight_;
         update_bin(*page);
       }
     }
@@ -100,6 +105,8 @@ bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t&
 void PageHeap::release_claim(const Claim& claim, bool purged) {
   const Slices slices{slices_in(claim.slices)};
   claim.page->used &= ~claim.slices;
+  claim.page->claimed &= ~claim.slices;
+  --claims_in_flight_;
   if (purged) {
     claim.page->backed &= ~claim.slices;
     if (claim.page->backed == 0) claim.page->touched = false;
@@ -108,6 +115,29 @@ void PageHeap::release_claim(const Claim& claim, bool purged) {
     retained_in(claim.page->backing).fetch_add(slices.count, std::memory_order_relaxed);
   }
   update_bin(*claim.page);
+}
+
+// The thread that purged is not in the child. Whether the kernel was asked is unknown: the slices
+// count as holding old contents, and a huge page that may have been decommitted is committed anew.
+void PageHeap::release_lost_claims() {
+  if (claims_in_flight_ == 0) return;
+  claims_in_flight_ = 0;
+  const bool charged = backend_->commit_is_charged();
+  for (uint32_t index = 0; index < map_.regions(); ++index) {
+    const Region& region = map_.region(index);
+    for (uint32_t at = 0; at < region.watermark; ++at) {
+      HugePage& page = region.huge_pages[at];
+      if (page.claimed == 0) continue;
+      page.used &= ~page.claimed;
+      retained_in(page.backing).fetch_add(slices_in(page.claimed), std::memory_order_relaxed);
+      if (charged && page.claimed == ~uint32_t{0} && page.committed) {
+        page.committed = false;
+        --committed_.count;
+      }
+      page.claimed = 0;
+      update_bin(page);
+    }
+  }
 }
 
 }  // namespace hakmem
