@@ -45,7 +45,8 @@ void hakmem_print_configuration(int descriptor);
 /* Writes the statistics as text to the file descriptor. */
 void hakmem_print_statistics(int descriptor);
 
-/* Gives all memory that no live block needs back to the kernel, whichever thread freed it.
+/* Gives memory that no live block needs back to the kernel: what any thread has freed and keeps, but
+ * not what was freed for a thread that sleeps and has not taken it in.
  * Returns the bytes given back. Takes about 0.2 us per resident 4 KiB page. */
 size_t hakmem_purge(void);
 
