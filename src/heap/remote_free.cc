@@ -1,6 +1,6 @@
 // Owns: the sending half of remote frees; ThreadHeap::collect_inbox is the other.
 // Called by: free_path.cc, thread_heap.cc.
-// Never: waiting, or failing.
+// Never: waiting, or failing. remote_free.pml is the protocol as spin(1) checks it.
 #include "heap/remote_free.h"
 
 #include "heap/thread_heap.h"
