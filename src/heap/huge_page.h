@@ -26,7 +26,8 @@ struct HugePage {
   uint32_t used;
   uint32_t backed;
   uint32_t claimed;
-  uint32_t index;  // in its region
+  uint32_t index;        // in its region
+  uint32_t last_change;  // of `used`, in milliseconds
   HugePage* next;
   HugePage* previous;
   uint8_t region;
@@ -38,7 +39,7 @@ struct HugePage {
   uint32_t free_backed() const { return backed & ~used; }
 };
 
-static_assert(sizeof(HugePage) == 40);
+static_assert(sizeof(HugePage) == 48);
 
 inline uint32_t slices_in(uint32_t mask) {
   return static_cast<uint32_t>(std::popcount(mask));

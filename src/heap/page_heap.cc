@@ -293,6 +293,7 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
     if (page.backing == Backing::kSmallPages) promotion_.grew({slices_in(mask & ~reused)});
     page.used |= mask;
     page.backed |= mask;
+    page.last_change = now_;
     update_bin(page);
   });
   used_ = used_ + length;
@@ -304,19 +305,23 @@ void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
     const uint32_t kept = slices_in(page.backed & mask);
     retained_in(page.backing).fetch_add(kept, std::memory_order_relaxed);
     page.used &= ~mask;
+    page.last_change = now_;
     update_bin(page);
   });
   used_ = used_ - length;
 }
 
 void PageHeap::free(Span* span) {
+  bool sweep;
   {
     LockGuard guard(lock_);
+    sweep = is_time_to_sweep();
     Region& region = map_.region_of(span);
     span->kind.store(SpanKind::kFree, std::memory_order_relaxed);
     span->owner.store(0, std::memory_order_relaxed);
     give_back(region, PageMap::slice_in(region, span), {span->slices});
   }
+  if (sweep) purge_idle();
   enforce_retained_limit();
 }
 

@@ -113,7 +113,11 @@ class PageHeap {
   bool take(Region& region, uint32_t slice, Slices length);
   void give_back(Region& region, uint32_t slice, Slices length);
   Span* make_span(Region& region, uint32_t slice, Slices length);
-  size_t claim_for_purge(Claim* claims, size_t capacity, Slices target);
+  // Claims what is free and backed on huge pages that have not changed for `age` milliseconds,
+  // until at most `target` is retained.
+  size_t claim_for_purge(Claim* claims, size_t capacity, Slices target, uint32_t age);
+  bool is_time_to_sweep();
+  void purge_idle();
   bool purge_claims(const Claim* claims, size_t count, size_t& bytes);
   void release_claim(const Claim& claim, bool purged);
   void* address_of(const HugePage& page) const {
@@ -132,6 +136,8 @@ class PageHeap {
   Slices used_;
   HugePages committed_;
   uint32_t claims_in_flight_ = 0;
+  uint32_t now_ = 0;  // milliseconds, as of the last free
+  uint32_t last_sweep_ = 0;
   HugePages promoted_;  // known as Backing::kHugePage
 };
 

@@ -3,6 +3,7 @@
 // Never: a range handed to the kernel that is not claimed (marked used) first, or live memory would
 // be zeroed; never the lock held over a system call.
 //
+//   purge_idle               what has not been needed for the hold time, a little at a time
 //   enforce_retained_limit
 //     purge_down_to
 //       claim_for_purge   whole huge pages first
@@ -26,6 +27,28 @@ void PageHeap::enforce_retained_limit() {
   purge_down_to({limit.count - limit.count / 8});
 }
 
+// Sixteen times within a hold time, for each sweep purges little.
+bool PageHeap::is_time_to_sweep() {
+  const auto hold = static_cast<uint32_t>(read_knob(knobs.idle_hold));
+  now_ = static_cast<uint32_t>(backend_->coarse_time() / 1'000'000);
+  if (hold == 0 || now_ - last_sweep_ < hold / 16) return false;
+  last_sweep_ = now_;
+  return true;
+}
+
+void PageHeap::purge_idle() {
+  constexpr size_t kMost = 4;
+  Claim claims[kMost];
+  size_t claimed;
+  {
+    LockGuard guard(lock_);
+    claimed =
+        claim_for_purge(claims, kMost, {0}, static_cast<uint32_t>(read_knob(knobs.idle_hold)));
+  }
+  size_t bytes = 0;
+  if (claimed > 0) purge_claims(claims, claimed, bytes);
+}
+
 size_t PageHeap::purge_down_to(Slices target) {
   constexpr size_t kLargestBatch = 64;
   Claim claims[kLargestBatch];
@@ -35,7 +58,7 @@ size_t PageHeap::purge_down_to(Slices target) {
     size_t claimed;
     {
       LockGuard guard(lock_);
-      claimed = claim_for_purge(claims, batch, target);
+      claimed = claim_for_purge(claims, batch, target, 0);
     }
     if (claimed == 0) return bytes;
     if (!purge_claims(claims, claimed, bytes)) return bytes;
@@ -43,7 +66,7 @@ size_t PageHeap::purge_down_to(Slices target) {
 }
 
 // Whole huge pages first, then parts of those with the most room.
-size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) {
+size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target, uint32_t age) {
   size_t claimed = 0;
   for (uint8_t bin = HugePageBins::kFreeBacked; bin > 0; --bin) {
     for (const HugePageBins& bins : bins_) {
@@ -52,7 +75,7 @@ size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target) 
         next = page->next;
         if (claimed == capacity || retained() <= target) return claimed;
         const uint32_t slices = page->free_backed();
-        if (slices == 0) continue;
+        if (slices == 0 || now_ - page->last_change < age) continue;
         claims[claimed++] = {page, slices};
         retained_in(page->backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
         page->used |= slices;

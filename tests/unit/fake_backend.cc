@@ -39,6 +39,10 @@ uint64_t first_touch(void* page) {
   return fake.first_touch_nanoseconds;
 }
 
+uint64_t coarse_time() {
+  return fake.coarse_time;
+}
+
 size_t purge(const AddressRange* ranges, size_t count) {
   if (fake.refuse_purge) return 0;
   for (size_t index = 0; index < count; ++index) fake.purged_bytes += ranges[index].bytes;
@@ -61,6 +65,7 @@ Backend make() {
   backend.decommit = decommit;
   backend.promote = promote;
   backend.first_touch = first_touch;
+  backend.coarse_time = coarse_time;
   backend.purge = purge;
   backend.limits = limits;
   backend.commit_is_charged = commit_is_charged;

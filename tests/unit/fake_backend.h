@@ -17,6 +17,7 @@ struct FakeBackend {
   bool commit_is_charged = false;
   std::vector<AddressRange> promoted;
   uint64_t first_touch_nanoseconds = 50'000;
+  uint64_t coarse_time = 1;
   size_t purged_ranges = 0;
   size_t purged_bytes = 0;
   size_t decommitted_bytes = 0;

@@ -95,6 +95,24 @@ TEST_F(PageHeapTest, BackedRoomGoesBeforeFreshRoomOfAFullerHugePage) {
   heap_.free(fuller);
 }
 
+TEST_F(PageHeapTest, WhatIsNotNeededAgainGoesBackAfterTheHoldTime) {
+  constexpr uint64_t kTick = 100'000'000;  // a tenth of the hold time
+  Span* idle = heap_.allocate({20 * kSlicesPerHugePage});
+  Span* busy = heap_.allocate({20 * kSlicesPerHugePage});
+  memset(start(idle), 1, HugePages{20}.bytes());
+  heap_.free(idle);
+  for (int tick = 0; tick < 30; ++tick) {
+    fake.coarse_time += kTick;
+    memset(start(busy), 1, HugePages{20}.bytes());
+    heap_.free(busy);
+    busy = heap_.allocate({20 * kSlicesPerHugePage});
+    if (tick == 8) EXPECT_EQ(fake.purged_bytes, 0u);
+  }
+  // All of the one, nothing of the other.
+  EXPECT_EQ(fake.purged_bytes, 40u << 20);
+  heap_.free(busy);
+}
+
 TEST_F(PageHeapTest, IdleMemoryOfOneBackingServesTheOther) {
   for (const Backing first : {Backing::kSmallPages, Backing::kHugePage}) {
     const Backing second =

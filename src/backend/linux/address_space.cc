@@ -74,16 +74,20 @@ void promote(void* start, size_t bytes) {
   system_call(SYS_madvise, start, bytes, MADV_HUGEPAGE);
 }
 
-uint64_t monotonic_nanoseconds() {
+uint64_t nanoseconds_of(clockid_t clock) {
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
 uint64_t first_touch(void* page) {
-  const uint64_t start = monotonic_nanoseconds();
+  const uint64_t start = nanoseconds_of(CLOCK_MONOTONIC);
   *static_cast<volatile char*>(page) = 0;
-  return monotonic_nanoseconds() - start;
+  return nanoseconds_of(CLOCK_MONOTONIC) - start;
+}
+
+uint64_t coarse_time() {
+  return nanoseconds_of(CLOCK_MONOTONIC_COARSE);
 }
 
 void exclude_from_dump(void* start, size_t bytes) {
@@ -107,6 +111,7 @@ constinit const Backend kLinuxBackend = {
     .decommit = decommit,
     .promote = promote,
     .first_touch = first_touch,
+    .coarse_time = coarse_time,
     .purge = purge,
     .exclude_from_dump = exclude_from_dump,
     .map = map,
