@@ -1,6 +1,6 @@
-// Owns: a long churn of mixed sizes over threads, its content checks, and the curve of resident
-// memory over live bytes. Called by: scripts/soak. Never: a block whose contents go unchecked when
-// it is freed.
+// Owns: a long churn of mixed sizes over threads, its checks, its resident memory over live bytes.
+// Called by: scripts/soak.
+// Never: a block whose contents go unchecked when it is freed.
 //
 // Every thread keeps a set of blocks whose total swings between half and all of its share, so that
 // heaps grow and shrink; the mix of sizes shifts from phase to phase, so that what was freed has to

@@ -1,5 +1,6 @@
-// Owns: the exit statuses of the command itself, as env(1) has them, and the error that carries
-// one. Called by: all of cli. Never: used for what the user's program returns.
+// Owns: the exit statuses of the command itself, as env(1) has them, and an error with one.
+// Called by: all of cli.
+// Never: used for what the user's program returns.
 #pragma once
 
 #include <string>

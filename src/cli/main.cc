@@ -17,7 +17,7 @@ using namespace hakmem::cli;
 int main(int argc, char** argv) {
   CommandLine line;
   RunRequest& request = line.run_request;
-  // What follows "--" is the program's business alone.
+  // What follows "--" is the program's business alone, and so is a "--" behind its name.
   char** const end = argv + argc;
   char** const separator =
       std::find_if(argv, end, [](const char* argument) { return strcmp(argument, "--") == 0; });
@@ -28,7 +28,8 @@ int main(int argc, char** argv) {
       if (!request.command.empty() && request.command.front().starts_with('-')) {
         throw CLI::ExtrasError({request.command.front()});
       }
-      if (separator != end) request.command.insert(request.command.end(), separator + 1, end);
+      const bool ends_options = request.command.empty() && separator != end;
+      request.command.insert(request.command.end(), ends_options ? separator + 1 : separator, end);
       return run_program(request);
     }
     if (separator != end) throw CLI::ExtrasError({separator + 1, end});

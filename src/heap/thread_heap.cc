@@ -316,8 +316,6 @@ void ThreadHeap::own_slabs(uintptr_t new_thread) {
   for_each_slab([&](Span& slab) {
     // A fork may have caught a free of the lost owner between its two stores.
     if (forked && slab.free != &kEndOfList) slab.free->marker = &slab;
-    // The block is cold in this thread's cache; many such misses overlap here.
-    __builtin_prefetch(slab.free, 1);
     set_owner(slab, new_thread);
   });
   forked = false;

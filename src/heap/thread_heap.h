@@ -48,7 +48,7 @@ struct alignas(64) ThreadHeap {
 
   alignas(64) Inbox inbox;
   std::atomic<HeapState> state;
-  // Owner may have been caught by a fork between the two stores of a free; see repair_after_fork.
+  // Owner may have been caught by a fork between the two stores of a free; see own_slabs.
   bool forked;
 
   // The slow half of malloc: a block of the class when the current slab has none; nullptr when

@@ -12,8 +12,11 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from checks import check, finish  # noqa: E402
+
 command, library, folder = sys.argv[1:4]
-failures = []
 os.environ.pop("LD_PRELOAD", None)
 VERIFIED = re.compile(r"^hakmem: .* \(process \d+\) allocates from hakmem [\d.]+, mode (\w+)$", re.M)
 
@@ -21,14 +24,6 @@ VERIFIED = re.compile(r"^hakmem: .* \(process \d+\) allocates from hakmem [\d.]+
 def hakmem(*arguments, env=None, **options):
     return subprocess.run([command, *arguments], capture_output=True, text=True, check=False,
                           timeout=60, env={**os.environ, **(env or {})}, **options)
-
-
-def check(name, condition, detail=""):
-    if condition:
-        print(f"{name}: passed")
-    else:
-        failures.append(name)
-        print(f"{name}: failed: {detail}")
 
 
 # What is verified, and in which mode.
@@ -41,6 +36,10 @@ result = hakmem("run", "--quiet", "true")
 check("quiet, and without --", result.returncode == 0 and result.stderr == "", result)
 result = hakmem("run", "--", "env", "A=1", "sh", "-c", "exec env B=2 true")
 check("through a chain of programs: said once", len(VERIFIED.findall(result.stderr)) == 1, result)
+result = hakmem("run", "-q", "echo", "a", "--", "b")
+check("a -- behind the program's name is the program's", result.stdout == "a -- b\n", result)
+result = hakmem("run", "-q", "--", "echo", "a", "--", "b")
+check("and a second one", result.stdout == "a -- b\n", result)
 peer = next((str(path) for path in Path("/usr/lib").glob("*/libm.so.6")), None)
 result = hakmem("run", "--", "sh", "-c", "echo $LD_PRELOAD", env={"LD_PRELOAD": peer})
 check("an existing LD_PRELOAD is kept",
@@ -152,4 +151,4 @@ with subprocess.Popen([command, "run", "--", os.path.join(folder, "static_progra
           and process.poll() is None, line)
     process.kill()
     time.sleep(0.1)
-sys.exit(1 if failures else 0)
+finish()

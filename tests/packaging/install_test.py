@@ -7,22 +7,17 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from checks import check, finish  # noqa: E402
+
 build, source = map(Path, sys.argv[1:3])
 here = Path(__file__).resolve().parent
-failures = []
 
 
 def run(*command, **options):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True,
                           check=False, timeout=200, **options)
-
-
-def check(name, condition, detail=""):
-    if condition:
-        print(f"{name}: passed")
-    else:
-        failures.append(name)
-        print(f"{name}: failed: {detail}")
 
 
 def must(*command, **options):
@@ -91,4 +86,4 @@ with tempfile.TemporaryDirectory() as folder:
             check(f"groff has nothing to say on {path.name}", result.stderr == "", result.stderr)
     else:
         print("groff: skipped, not installed")
-sys.exit(1 if failures else 0)
+finish()

@@ -3,9 +3,13 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from checks import check, finish  # noqa: E402
 
 library, folder = sys.argv[1:3]
-failures = 0
 
 
 def run(program="life", variables=None, arguments=(), preload=library):
@@ -15,13 +19,6 @@ def run(program="life", variables=None, arguments=(), preload=library):
     result = subprocess.run([os.path.join(folder, program), *arguments], capture_output=True,
                             text=True, env=env, check=False, timeout=60)
     return result.returncode, result.stderr
-
-
-def check(what, condition, detail=""):
-    global failures
-    if not condition:
-        failures += 1
-        print(f"FAILED: {what}\n{detail}")
 
 
 def table(variables, program="compiled_in"):
@@ -137,4 +134,4 @@ check("statistics off: silent", text == "", text)
 # Every child inherits the preload: programs that cannot take it must not notice.
 code, text = run("life", {"HAKMEM_MODE": "balanced", "LD_BIND_NOW": "1"})
 check("bind now", code == 0, text)
-sys.exit(1 if failures else 0)
+finish()
