@@ -44,6 +44,13 @@ struct Backend {
   // Gives the pages of committed ranges back; they read as zeros afterwards. Stops at the first
   // range that the kernel refuses and returns how many are purged.
   size_t (*purge)(const AddressRange* ranges, size_t count);
+  // Moves the memory of a committed range to another, whose own is dropped; the first reads as
+  // zeros afterwards. Costs what page tables cost, not what pages cost, and both ranges may need
+  // mappings of their own from then on. false: the memory is where it was.
+  bool (*move)(void* from, void* to, size_t bytes);
+  // Like purge, for one range whose memory was moved about: it has the mapping of its neighbours
+  // again.
+  bool (*renew)(void* start, size_t bytes);
   // Keeps a metadata range out of core dumps.
   void (*exclude_from_dump)(void* start, size_t bytes);
   // A private, writable mapping of its own; nullptr when the system has none.

@@ -35,8 +35,10 @@ void apply_to_knobs(const Configuration& settings) {
   // Transparent huge pages are 2 MiB, the heap's huge page, where pages are 4 KiB.
   if (!settings.has(Feature::thp) || kLinuxBackend.page_size() != 4096) {
     knobs.huge_slabs_from.store(SIZE_MAX, std::memory_order_relaxed);
+    knobs.huge_extents_from.store(SIZE_MAX, std::memory_order_relaxed);
   } else if (settings.is(Feature::thp, "on")) {
     knobs.huge_slabs_from.store(0, std::memory_order_relaxed);
+    knobs.huge_extents_from.store(0, std::memory_order_relaxed);
   }
   if (!settings.has(Feature::batch)) knobs.purge_batch.store(1, std::memory_order_relaxed);
 }

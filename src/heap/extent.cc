@@ -48,6 +48,12 @@ bool has_room(ExtentCache& cache, size_t bytes, size_t limit) {
   return true;
 }
 
+// A small process pays for what it touches, not for huge pages.
+Backing backing_of_extents() {
+  const bool large = page_heap.used().bytes() >= read_knob(knobs.huge_extents_from);
+  return large ? Backing::kHugePage : Backing::kSmallPages;
+}
+
 }  // namespace
 
 constinit CacheQuotas cache_quotas;
@@ -65,7 +71,7 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
   } else {
     // What other threads freed may be the memory that is wanted.
     if (cache != &kNoHeap) cache->settle_remote_frees();
-    extent = allocate_span(fit.length, aligned, Backing::kSmallPages);
+    extent = allocate_span(fit.length, aligned, backing_of_extents());
     const bool coloured = fit.coloured && extent != nullptr;
     // Where memory is short, a colour is not worth a slice.
     if (extent == nullptr && fit.coloured) {

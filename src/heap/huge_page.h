@@ -26,15 +26,17 @@ struct HugePage {
   uint32_t used;
   uint32_t backed;
   uint32_t claimed;
-  uint32_t index;        // in its region
-  uint32_t last_change;  // of `used`, in milliseconds
+  uint32_t idle;   // free and backed since the sweep last came by
+  uint32_t index;  // in its region
   HugePage* next;
   HugePage* previous;
   uint8_t region;
   uint8_t bin;  // kNoBin while on no list
   bool committed;
   Backing backing;
-  bool touched;  // kHugePage: the kernel has backed it
+  bool touched;    // kHugePage: the kernel has backed it
+  bool displaced;  // its memory was moved here: a mapping of its own
+  uint8_t sweeps;  // that passed it by since `idle` was set anew
 
   uint32_t free_backed() const { return backed & ~used; }
 };
@@ -58,7 +60,8 @@ class HugePageBins {
   static constexpr uint8_t kBins = kSlicesPerHugePage + 3;
 
   HugePage* first(uint8_t bin) const { return heads_[bin]; }
-  uint32_t wholly_free() const { return wholly_free_; }
+  // Huge pages that are wholly free and hold memory.
+  uint32_t reusable() const { return reusable_; }
 
   // Puts the page where its masks say it belongs.
   void update(HugePage& page) {
@@ -78,7 +81,7 @@ class HugePageBins {
   void link(HugePage& page, uint8_t bin) {
     page.bin = bin;
     if (bin == kNoBin) return;
-    if (bin >= kFreeBacked) ++wholly_free_;
+    if (bin == kFreeBacked) ++reusable_;
     page.previous = nullptr;
     page.next = heads_[bin];
     if (page.next != nullptr) page.next->previous = &page;
@@ -87,7 +90,7 @@ class HugePageBins {
 
   void unlink(HugePage& page) {
     if (page.bin == kNoBin) return;
-    if (page.bin >= kFreeBacked) --wholly_free_;
+    if (page.bin == kFreeBacked) --reusable_;
     if (page.previous != nullptr) {
       page.previous->next = page.next;
     } else {
@@ -97,7 +100,7 @@ class HugePageBins {
   }
 
   std::array<HugePage*, kBins> heads_{};
-  uint32_t wholly_free_ = 0;
+  uint32_t reusable_ = 0;
 };
 
 }  // namespace hakmem

@@ -2,11 +2,13 @@
 // Called by: see page_heap.h.
 // Never: a huge page of one backing handed out as the other.
 //
-//   allocate                     a promoted huge page is touched here, and timed
+//   allocate
+//     try_allocate               a promoted huge page is touched here, and timed
 //     allocate_locked
 //       place_within_huge_page   below 2 MiB: the fullest huge page that has room
-//       place_on_huge_pages      2 MiB and more: a run of free huge pages, the tail donated
-//         find_run, grow         reuse, then fresh address space
+//       place_across_huge_pages  2 MiB and more: the tightest run of slices (free_run.cc), or
+//                                fresh address space, from the start of a huge page
+//     carry_out                  page_heap_move.cc: memory for it from elsewhere
 //     purge_down_to, once more   when memory is short
 //   free
 //     give_back
@@ -15,6 +17,7 @@
 
 #include <algorithm>
 
+#include "heap/free_run.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -47,43 +50,55 @@ uint32_t aligned_positions(Slices alignment) {
 constinit PageHeap page_heap;
 
 Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
+  // One page is tried before many are.
+  if (backing == Backing::kHugePage && length.count > kSlicesPerHugePage &&
+      promotion_.is_untried()) {
+    if (Span* trial = allocate({1}, {1}, backing)) free(trial);
+  }
+  if (Span* span = try_allocate(length, alignment, backing)) return span;
+  // Retained memory may be what stands in the way (commit charge, cgroup limits).
+  purge_down_to({0});
+  return try_allocate(length, alignment, backing);
+}
+
+Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
+  MemoryMoves moves;
   Span* span;
   bool first;
   {
     LockGuard guard(lock_);
-    span = allocate_locked(length, alignment, backing);
+    span = allocate_locked({length, alignment, backing, &moves});
     first = span != nullptr && is_first_on_huge_page(span);
   }
+  if (!moves.empty()) carry_out(moves);
   if (first) promotion_.first_touch_took(backend_->first_touch(map_.start_of(span)));
-  if (span != nullptr) return span;
-  // Retained memory may be what stands in the way (commit charge, cgroup limits).
-  purge_down_to({0});
-  LockGuard guard(lock_);
-  return allocate_locked(length, alignment, backing);
+  return span;
 }
 
-Span* PageHeap::allocate_locked(Slices length, Slices alignment, Backing backing) {
-  const bool huge = backing == Backing::kHugePage;
-  const Backing other = huge ? Backing::kSmallPages : Backing::kHugePage;
-  if (Span* span = place(length, alignment, backing, Growth::kNo)) return span;
+Span* PageHeap::allocate_locked(const Request& request) {
+  const bool huge = request.backing == Backing::kHugePage;
+  Request other = request;
+  other.backing = huge ? Backing::kSmallPages : Backing::kHugePage;
+  if (Span* span = place(request, Growth::kNo)) return span;
   // What lies idle is worth more than the right backing, unless it is little.
-  if (retained(other).count > used_.count / 8) {
-    if (Span* span = place(length, alignment, other, Growth::kNo)) return span;
+  if (retained(other.backing).count > used().count / 8) {
+    if (Span* span = place(other, Growth::kNo)) return span;
   }
   if (!huge || promotion_.allowed()) {
-    if (Span* span = place(length, alignment, backing, Growth::kYes)) return span;
+    if (Span* span = place(request, Growth::kYes)) return span;
   }
-  return place(length, alignment, other, Growth::kYes);
+  return place(other, Growth::kYes);
 }
 
-Span* PageHeap::place(Slices length, Slices alignment, Backing backing, Growth growth) {
-  const bool within = length.count < kSlicesPerHugePage && alignment.count <= kSlicesPerHugePage;
-  return within ? place_within_huge_page(length, alignment, backing, growth)
-                : place_on_huge_pages(length, alignment, backing, growth);
+Span* PageHeap::place(const Request& request, Growth growth) {
+  const bool within =
+      request.length.count < kSlicesPerHugePage && request.alignment.count <= kSlicesPerHugePage;
+  return within ? place_within_huge_page(request, growth)
+                : place_across_huge_pages(request, growth);
 }
 
-Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing backing,
-                                       Growth growth) {
+Span* PageHeap::place_within_huge_page(const Request& request, Growth growth) {
+  const auto [length, alignment, backing, moves] = request;
   const uint32_t allowed = aligned_positions(alignment);
   HugePage* page;
   while ((page = find_huge_page(length, allowed, backing, growth)) == nullptr) {
@@ -92,7 +107,7 @@ Span* PageHeap::place_within_huge_page(Slices length, Slices alignment, Backing 
   const uint32_t starts = starts_of_runs(~page->used, length.count) & allowed;
   const uint32_t reusable = starts & starts_of_runs(page->free_backed(), length.count);
   const auto position = static_cast<uint32_t>(std::countr_zero(reusable != 0 ? reusable : starts));
-  return make_span(map_.region(page->region), page->index * kSlicesPerHugePage + position, length);
+  return make_span(map_.region(page->region), page->index * kSlicesPerHugePage + position, request);
 }
 
 HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
@@ -155,63 +170,37 @@ bool PageHeap::grow(Region& region, HugePages more, Backing backing) {
   return true;
 }
 
-Span* PageHeap::place_on_huge_pages(Slices length, Slices alignment, Backing backing,
-                                    Growth growth) {
-  const HugePages whole{length.count / kSlicesPerHugePage};
-  const uint32_t tail = length.count % kSlicesPerHugePage;
+Span* PageHeap::place_across_huge_pages(const Request& request, Growth growth) {
+  const auto [length, alignment, backing, moves] = request;
+  const RunRequest wanted{length, alignment.bytes(), backing, growth == Growth::kNo,
+                          may_move_.load(std::memory_order_relaxed) * bins(backing).reusable()};
+  FreeRun run;
+  for (uint32_t index = 0; index < map_.regions(); ++index) {
+    search_region(map_.region(index), index, wanted, run);
+  }
+  if (run.found()) return make_span(map_.region(run.region), run.first, request);
+  if (growth == Growth::kNo) return nullptr;
   const size_t step = std::max(alignment.bytes(), kHugePageSize);
   const HugePages all = HugePages::covering(length);
-  uint32_t first = 0;
-  const bool committed = growth == Growth::kNo;
-  for (uint32_t index = 0; bins(backing).wholly_free() > 0 && index < map_.regions(); ++index) {
-    Region& region = map_.region(index);
-    if (find_run(region, whole, tail, step, backing, committed, first)) {
-      return make_span(region, first * kSlicesPerHugePage, length);
-    }
-  }
-  if (growth == Growth::kNo) return nullptr;
   const HugePages slack{static_cast<uint32_t>(step >> kHugePageShift) - 1};
   Region* region = region_with_room({all.count + slack.count});
   if (region == nullptr) return nullptr;
   const uintptr_t fresh = region->base + HugePages{region->watermark}.bytes();
-  first = static_cast<uint32_t>((round_up(fresh, step) - region->base) >> kHugePageShift);
+  const auto first =
+      static_cast<uint32_t>((round_up(fresh, step) - region->base) >> kHugePageShift);
   if (!grow_committed(*region, first, all, backing)) return nullptr;
-  return make_span(*region, first * kSlicesPerHugePage, length);
+  return make_span(*region, first * kSlicesPerHugePage, request);
 }
 
-bool PageHeap::find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
-                        Backing backing, bool committed, uint32_t& first) const {
-  const uint32_t needed = whole.count + (tail != 0 ? 1 : 0);
-  uint32_t start = 0;
-  uint32_t at = 0;
-  while (at < region.watermark) {
-    if (at == start) {  // the first page of a candidate
-      const uintptr_t address = region.base + HugePages{at}.bytes();
-      start =
-          at + static_cast<uint32_t>((round_up(address, alignment) - address) >> kHugePageShift);
-      at = start;
-      if (at + needed > region.watermark) return false;
-    }
-    const HugePage& page = region.huge_pages[at];
-    const bool is_tail = at - start == whole.count;
-    const uint32_t in_the_way = is_tail ? page.used & low_mask(tail) : page.used;
-    if (in_the_way != 0 || page.backing != backing || (committed && !page.committed)) {
-      start = ++at;
-      continue;
-    }
-    if (++at - start == needed) {
-      first = start;
-      return true;
-    }
-  }
-  return false;
-}
-
-Span* PageHeap::make_span(Region& region, uint32_t slice, Slices length) {
+Span* PageHeap::make_span(Region& region, uint32_t slice, const Request& request) {
+  const Slices length = request.length;
   if (!commit(region, slice, length)) return nullptr;
+  // Marked used before sources are looked for, or the span would be one of its own.
+  mark_used(region, slice, length);
+  claim_sources(region, slice, length, *request.moves);
   Span* span = region.span_at(slice);
   span->slices = length.count;
-  span->zeroed = take(region, slice, length);
+  span->zeroed = take(region, slice, length) && request.moves->empty();
   return span;
 }
 
@@ -284,6 +273,13 @@ bool PageHeap::is_first_on_huge_page(Span* span) {
   return true;
 }
 
+void PageHeap::mark_used(Region& region, uint32_t slice, Slices length) {
+  for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
+    page.used |= mask;
+    update_bin(page);
+  });
+}
+
 bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
   bool zeroed = true;
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
@@ -291,12 +287,12 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
     if (reused != 0) zeroed = false;
     retained_in(page.backing).fetch_sub(slices_in(reused), std::memory_order_relaxed);
     if (page.backing == Backing::kSmallPages) promotion_.grew({slices_in(mask & ~reused)});
-    page.used |= mask;
     page.backed |= mask;
-    page.last_change = now_;
-    update_bin(page);
+    page.idle &= ~mask;
   });
-  used_ = used_ + length;
+  const Slices now_used = used() + length;
+  used_.store(now_used.count, std::memory_order_relaxed);
+  demand_.saw(now_used);
   return zeroed;
 }
 
@@ -305,10 +301,9 @@ void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
     const uint32_t kept = slices_in(page.backed & mask);
     retained_in(page.backing).fetch_add(kept, std::memory_order_relaxed);
     page.used &= ~mask;
-    page.last_change = now_;
     update_bin(page);
   });
-  used_ = used_ - length;
+  used_.store((used() - length).count, std::memory_order_relaxed);
 }
 
 void PageHeap::free(Span* span) {
@@ -351,6 +346,7 @@ bool PageHeap::extend(Span* span, Slices length) {
     }
   }
   if (!commit(region, end, more)) return false;
+  mark_used(region, end, more);
   take(region, end, more);
   span->slices = length.count;
   return true;
@@ -370,7 +366,7 @@ void PageHeap::shrink(Span* span, Slices length) {
 PageHeapStatistics PageHeap::statistics() {
   LockGuard guard(lock_);
   return {.mapped_bytes = committed_.bytes(),
-          .used_bytes = used_.bytes(),
+          .used_bytes = used().bytes(),
           .retained_bytes = retained().bytes(),
           .metadata_bytes = map_.metadata_bytes()};
 }

@@ -11,7 +11,9 @@
 #include "backend/backend.h"
 #include "base/lock.h"
 #include "base/units.h"
+#include "heap/demand.h"
 #include "heap/huge_page.h"
+#include "heap/memory_moves.h"
 #include "heap/page_map.h"
 #include "heap/promotion.h"
 
@@ -38,7 +40,7 @@ class PageHeap {
 
   // A span of `length` slices, its first descriptor returned with `slices` and `zeroed` set and
   // kind still kFree; nullptr when memory or address space is exhausted. `alignment` is a power of
-  // two. Spans below a huge page lie inside one; longer ones start on one.
+  // two. Spans below a huge page lie inside one.
   // `backing` is a wish: memory of the other kind serves when there is no more of it.
   Span* allocate(Slices length, Slices alignment = {1}, Backing backing = Backing::kSmallPages);
 
@@ -62,6 +64,9 @@ class PageHeap {
 
   PageHeapStatistics statistics();
 
+  // Owned by slabs and extents; without the lock, and perhaps a moment old.
+  Slices used() const { return {used_.load(std::memory_order_relaxed)}; }
+
   PageMap& map() { return map_; }
   const PageMap& map() const { return map_; }
   Lock& lock() { return lock_; }
@@ -75,14 +80,18 @@ class PageHeap {
     uint32_t slices;
   };
 
-  Span* allocate_locked(Slices length, Slices alignment, Backing backing);
-  Span* place(Slices length, Slices alignment, Backing backing, Growth growth);
-  Span* place_within_huge_page(Slices length, Slices alignment, Backing backing, Growth growth);
-  Span* place_on_huge_pages(Slices length, Slices alignment, Backing backing, Growth growth);
-  // Finds a free run of huge pages, of which the last needs only its first `tail` slices free; with
-  // `committed`, only among committed ones.
-  bool find_run(const Region& region, HugePages whole, uint32_t tail, size_t alignment,
-                Backing backing, bool committed, uint32_t& first) const;
+  struct Request {
+    Slices length;
+    Slices alignment;
+    Backing backing;
+    MemoryMoves* moves;  // filled for the caller to carry out
+  };
+
+  Span* try_allocate(Slices length, Slices alignment, Backing backing);
+  Span* allocate_locked(const Request& request);
+  Span* place(const Request& request, Growth growth);
+  Span* place_within_huge_page(const Request& request, Growth growth);
+  Span* place_across_huge_pages(const Request& request, Growth growth);
   bool grow(Region& region, HugePages more, Backing backing);
   std::atomic<uint32_t>& retained_in(Backing backing) {
     return retained_[static_cast<size_t>(backing)];
@@ -109,13 +118,21 @@ class PageHeap {
   void promote(const HugePage& page);
   // Under the lock: whether nobody has touched the promoted huge page of `span` so far; true once.
   bool is_first_on_huge_page(Span* span);
-  // Marks slices used; true when all of them still read as zeros.
+  void mark_used(Region& region, uint32_t slice, Slices length);
+  // The memory of used slices is the user's now; true when all of them still read as zeros.
   bool take(Region& region, uint32_t slice, Slices length);
   void give_back(Region& region, uint32_t slice, Slices length);
-  Span* make_span(Region& region, uint32_t slice, Slices length);
-  // Claims what is free and backed on huge pages that have not changed for `age` milliseconds,
-  // until at most `target` is retained.
-  size_t claim_for_purge(Claim* claims, size_t capacity, Slices target, uint32_t age);
+  Span* make_span(Region& region, uint32_t slice, const Request& request);
+  void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
+  void carry_out(const MemoryMoves& moves);
+  void forget_displacement(HugePage& page);
+  Claim claim(HugePage& page, uint32_t slices);
+  // Claims what has been free and backed for a whole round of the sweep.
+  size_t claim_idle(Claim* claims, size_t capacity);
+  size_t claim_down_to(Slices target, Claim* claims, size_t capacity, uint32_t& visits);
+  static uint32_t sweep(HugePage& page);
+  HugePage& next_to_sweep();
+  uint32_t known_huge_pages() const;
   bool is_time_to_sweep();
   void purge_idle();
   bool purge_claims(const Claim* claims, size_t count, size_t& bytes);
@@ -133,11 +150,16 @@ class PageHeap {
   std::array<HugePageBins, kBackings> bins_;
   // Read without the lock to see whether there is anything to purge.
   std::array<std::atomic<uint32_t>, kBackings> retained_{};
-  Slices used_;
+  std::atomic<uint32_t> used_{0};  // slices; written under the lock
   HugePages committed_;
   uint32_t claims_in_flight_ = 0;
-  uint32_t now_ = 0;  // milliseconds, as of the last free
-  uint32_t last_sweep_ = 0;
+  uint32_t displaced_ = 0;  // huge pages whose memory came from elsewhere
+  std::atomic<uint32_t> may_move_{1};
+  uint32_t last_sweep_ = 0;    // milliseconds
+  uint32_t sweep_region_ = 0;  // where the sweep goes on
+  uint32_t sweep_index_ = 0;
+  uint32_t sweep_steps_ = 0;
+  Demand demand_;
   HugePages promoted_;  // known as Backing::kHugePage
 };
 

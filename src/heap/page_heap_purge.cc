@@ -3,12 +3,13 @@
 // Never: a range handed to the kernel that is not claimed (marked used) first, or live memory would
 // be zeroed; never the lock held over a system call.
 //
-//   purge_idle               what has not been needed for the hold time, a little at a time
+//   purge_idle             what has not been needed for the hold time, a little at a time
+//     claim_idle
 //   enforce_retained_limit
 //     purge_down_to
-//       claim_for_purge   whole huge pages first
-//       purge_claims
-//         release_claim
+//       claim_down_to      the same sweep, until little enough is retained
+//   purge_claims           both end here
+//     release_claim
 #include <algorithm>
 
 #include "heap/extent_cache.h"
@@ -17,80 +18,138 @@
 #include "telemetry/counters.h"
 
 namespace hakmem {
+namespace {
+
+constexpr uint32_t kSweepSteps = 16;  // in a round
+constexpr uint8_t kSweepsBeforeSplit = 8;
+
+}  // namespace
 
 void PageHeap::enforce_retained_limit() {
   // What threads keep for themselves counts as well.
   const size_t all = read_knob(knobs.retained_limit);
   const size_t left = all - std::min(all, cache_quotas.granted().bytes());
-  const Slices limit{static_cast<uint32_t>(left >> kSliceShift)};
+  Slices limit{static_cast<uint32_t>(left >> kSliceShift)};
+  if (read_knob(knobs.idle_hold) != 0) limit = std::min(limit, demand_.spare(used()));
   if (retained() <= limit) return;
   purge_down_to({limit.count - limit.count / 8});
 }
 
-// Sixteen times within a hold time, for each sweep purges little.
+// A round of the sweep takes the hold time, in sixteen steps.
 bool PageHeap::is_time_to_sweep() {
   const auto hold = static_cast<uint32_t>(read_knob(knobs.idle_hold));
-  now_ = static_cast<uint32_t>(backend_->coarse_time() / 1'000'000);
-  if (hold == 0 || now_ - last_sweep_ < hold / 16) return false;
-  last_sweep_ = now_;
+  const auto now = static_cast<uint32_t>(backend_->coarse_time() / 1'000'000);
+  if (hold == 0 || now - last_sweep_ < hold / kSweepSteps) return false;
+  last_sweep_ = now;
+  if (++sweep_steps_ % kSweepSteps == 0) demand_.turn(used());
   return true;
 }
 
 void PageHeap::purge_idle() {
-  constexpr size_t kMost = 4;
+  constexpr size_t kMost = 16;
   Claim claims[kMost];
   size_t claimed;
   {
     LockGuard guard(lock_);
-    claimed =
-        claim_for_purge(claims, kMost, {0}, static_cast<uint32_t>(read_knob(knobs.idle_hold)));
+    claimed = claim_idle(claims, kMost);
   }
   size_t bytes = 0;
   if (claimed > 0) purge_claims(claims, claimed, bytes);
 }
 
+// Bounded, for some thread's free waits for it; what is left comes with the next step.
+size_t PageHeap::claim_idle(Claim* claims, size_t capacity) {
+  constexpr uint32_t kMostVisits = 1024;
+  constexpr Slices kMostPurged{128};
+  uint32_t visits = std::min(known_huge_pages() / kSweepSteps + 1, kMostVisits);
+  size_t claimed = 0;
+  Slices slices;
+  for (; visits > 0 && claimed < capacity && slices < kMostPurged; --visits) {
+    HugePage& page = next_to_sweep();
+    const uint32_t idle = sweep(page);
+    if (idle == 0) continue;
+    claims[claimed++] = claim(page, idle);
+    slices.count += slices_in(idle);
+  }
+  return claimed;
+}
+
+HugePage& PageHeap::next_to_sweep() {
+  if (sweep_index_ >= map_.region(sweep_region_).watermark) {
+    sweep_index_ = 0;
+    sweep_region_ = (sweep_region_ + 1) % map_.regions();
+  }
+  return map_.region(sweep_region_).huge_pages[sweep_index_++];
+}
+
+// The slices that were free the last time and since. A part of a huge page splits it, so that has
+// to lie idle for longer.
+uint32_t PageHeap::sweep(HugePage& page) {
+  const uint32_t free = page.free_backed();
+  const bool splits = page.backing == Backing::kHugePage && free != ~uint32_t{0};
+  if (splits && ++page.sweeps < kSweepsBeforeSplit) return 0;
+  page.sweeps = 0;
+  const uint32_t idle = page.idle & free;
+  page.idle = free;
+  return idle;
+}
+
 size_t PageHeap::purge_down_to(Slices target) {
   constexpr size_t kLargestBatch = 64;
+  // Twice around make everything idle; parts of huge pages take longer.
+  constexpr uint32_t kRounds = 2 + kSweepsBeforeSplit;
   Claim claims[kLargestBatch];
   const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
   size_t bytes = 0;
-  while (true) {
+  uint32_t visits;
+  {
+    LockGuard guard(lock_);
+    visits = kRounds * known_huge_pages();
+  }
+  while (visits > 0 && retained() > target) {
     size_t claimed;
     {
       LockGuard guard(lock_);
-      claimed = claim_for_purge(claims, batch, target, 0);
+      claimed = claim_down_to(target, claims, batch, visits);
     }
-    if (claimed == 0) return bytes;
-    if (!purge_claims(claims, claimed, bytes)) return bytes;
+    if (claimed > 0 && !purge_claims(claims, claimed, bytes)) break;
   }
+  return bytes;
 }
 
-// Whole huge pages first, then parts of those with the most room.
-size_t PageHeap::claim_for_purge(Claim* claims, size_t capacity, Slices target, uint32_t age) {
+// A clock: what was used since the hand last came by gets another round. `visits` is what is left
+// of them; the lock is held for some at a time.
+size_t PageHeap::claim_down_to(Slices target, Claim* claims, size_t capacity, uint32_t& visits) {
+  constexpr uint32_t kMostVisits = 1024;
   size_t claimed = 0;
-  for (uint8_t bin = HugePageBins::kFreeBacked; bin > 0; --bin) {
-    for (const HugePageBins& bins : bins_) {
-      HugePage* next;
-      for (HugePage* page = bins.first(bin); page != nullptr; page = next) {
-        next = page->next;
-        if (claimed == capacity || retained() <= target) return claimed;
-        const uint32_t slices = page->free_backed();
-        if (slices == 0 || now_ - page->last_change < age) continue;
-        claims[claimed++] = {page, slices};
-        retained_in(page->backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
-        page->used |= slices;
-        page->claimed |= slices;
-        ++claims_in_flight_;
-        update_bin(*page);
-      }
-    }
+  for (uint32_t count = 0; count < kMostVisits && visits > 0; ++count, --visits) {
+    if (claimed == capacity || retained() <= target) break;
+    HugePage& page = next_to_sweep();
+    const uint32_t idle = sweep(page);
+    if (idle != 0) claims[claimed++] = claim(page, idle);
   }
   return claimed;
+}
+
+uint32_t PageHeap::known_huge_pages() const {
+  uint32_t known = 0;
+  for (uint32_t index = 0; index < map_.regions(); ++index) known += map_.region(index).watermark;
+  return known;
+}
+
+PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
+  retained_in(page.backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
+  page.used |= slices;
+  page.claimed |= slices;
+  ++claims_in_flight_;
+  update_bin(page);
+  return {&page, slices};
 }
 
 bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
   const bool charged = backend_->commit_is_charged();
   bool accepted = true;
+  size_t bytes_here = 0;
   for (size_t index = 0; index < count_of_claims; ++index) {
     const Claim& claim = claims[index];
     const auto start = reinterpret_cast<uintptr_t>(address_of(*claim.page));
@@ -108,20 +167,26 @@ bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t&
     bool purged = false;
     if (decommit) {
       purged = backend_->decommit(ranges[0].start, ranges[0].bytes);
+    } else if (whole && claim.page->displaced) {
+      purged = backend_->renew(ranges[0].start, ranges[0].bytes);
+      if (purged && claim.page->backing == Backing::kHugePage) promote(*claim.page);
     } else if (accepted) {
       purged = backend_->purge(ranges, count_of_ranges) == count_of_ranges;
     }
     accepted = purged;
     LockGuard guard(lock_);
+    if (whole && purged) forget_displacement(*claim.page);
     if (decommit && purged) {
       claim.page->committed = false;
       --committed_.count;
       count(counters.decommitted_bytes, kHugePageSize);
     }
     release_claim(claim, purged);
-    if (purged) bytes += Slices{slices_in(claim.slices)}.bytes();
+    if (purged) bytes_here += Slices{slices_in(claim.slices)}.bytes();
   }
   count(counters.purges);
+  count(counters.purged_bytes, bytes_here);
+  bytes += bytes_here;
   return accepted;
 }
 
@@ -133,7 +198,6 @@ void PageHeap::release_claim(const Claim& claim, bool purged) {
   if (purged) {
     claim.page->backed &= ~claim.slices;
     if (claim.page->backed == 0) claim.page->touched = false;
-    count(counters.purged_bytes, slices.bytes());
   } else {
     retained_in(claim.page->backing).fetch_add(slices.count, std::memory_order_relaxed);
   }

@@ -19,6 +19,9 @@ class Promotion {
   // Whether to ask for one more huge page.
   bool allowed() const { return pause_left_.load(std::memory_order_relaxed) == 0; }
 
+  // Nothing is known yet, or a pause is over.
+  bool is_untried() const { return allowed() && untried_.load(std::memory_order_relaxed); }
+
   // The heap took `fresh` slices of small pages: a pause is measured in growth.
   void grew(Slices fresh) {
     const uint32_t left = pause_left_.load(std::memory_order_relaxed);
@@ -26,10 +29,14 @@ class Promotion {
   }
 
   // For the parent of a fork: what it writes to is copied while the child lives.
-  void pause() { pause_left_.store(kFirstPause, std::memory_order_relaxed); }
+  void pause() {
+    pause_left_.store(kFirstPause, std::memory_order_relaxed);
+    untried_.store(true, std::memory_order_relaxed);
+  }
 
   // Takes in what a first touch cost. Each slow one in a row doubles the pause.
   void first_touch_took(uint64_t nanoseconds) {
+    untried_.store(nanoseconds >= kDearTouch, std::memory_order_relaxed);
     if (nanoseconds < kDearTouch) {
       next_pause_.store(kFirstPause, std::memory_order_relaxed);
       return;
@@ -42,11 +49,12 @@ class Promotion {
  private:
   // What 512 faults of small pages cost.
   static constexpr uint64_t kDearTouch = 1'000'000;
-  static constexpr uint32_t kFirstPause = 16 * kSlicesPerHugePage;
-  static constexpr uint32_t kLongestPause = 1024 * kSlicesPerHugePage;
+  static constexpr uint32_t kFirstPause = 128 * kSlicesPerHugePage;
+  static constexpr uint32_t kLongestPause = 4096 * kSlicesPerHugePage;
 
   std::atomic<uint32_t> pause_left_{0};  // slices of growth
   std::atomic<uint32_t> next_pause_{kFirstPause};
+  std::atomic<bool> untried_{true};
 };
 
 }  // namespace hakmem

@@ -24,10 +24,9 @@ constexpr const char* kRefused[] = {
     // what it will not
     "unshare", "setns", "mount", "umount2", "pivot_root", "fsopen", "fsconfig", "fsmount",
     "move_mount", "open_tree", "acct", "add_key", "keyctl", "request_key", "clock_settime",
-    "settimeofday", "init_module", "finit_module", "delete_module", "kexec_load",
-    "kexec_file_load", "lookup_dcookie", "fanotify_init",
-    "open_by_handle_at", "quotactl", "reboot", "swapon", "swapoff", "syslog", "vhangup",
-    "nfsservctl", "sethostname", "setdomainname"};
+    "settimeofday", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load",
+    "lookup_dcookie", "fanotify_init", "open_by_handle_at", "quotactl", "reboot", "swapon",
+    "swapoff", "syslog", "vhangup", "nfsservctl", "sethostname", "setdomainname"};
 
 constexpr unsigned kNamespaces[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
                                     CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};

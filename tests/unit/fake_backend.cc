@@ -50,6 +50,16 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return kLinuxBackend.purge(ranges, count);
 }
 
+bool move(void* from, void* to, size_t bytes) {
+  ++fake.moves;
+  return !fake.refuse_move && kLinuxBackend.move(from, to, bytes);
+}
+
+bool renew(void* start, size_t bytes) {
+  fake.renewed_bytes += bytes;
+  return kLinuxBackend.renew(start, bytes);
+}
+
 MemoryLimits limits() {
   return fake.limits;
 }
@@ -67,6 +77,8 @@ Backend make() {
   backend.first_touch = first_touch;
   backend.coarse_time = coarse_time;
   backend.purge = purge;
+  backend.move = move;
+  backend.renew = renew;
   backend.limits = limits;
   backend.commit_is_charged = commit_is_charged;
   return backend;

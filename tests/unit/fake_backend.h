@@ -13,6 +13,7 @@ struct FakeBackend {
   size_t reserves_until_failure = SIZE_MAX;
   size_t largest_reservation = SIZE_MAX;
   bool refuse_purge = false;
+  bool refuse_move = false;
   MemoryLimits limits = {.physical_bytes = size_t{64} << 20, .address_space_bytes = SIZE_MAX};
   bool commit_is_charged = false;
   std::vector<AddressRange> promoted;
@@ -21,6 +22,8 @@ struct FakeBackend {
   size_t purged_ranges = 0;
   size_t purged_bytes = 0;
   size_t decommitted_bytes = 0;
+  size_t moves = 0;  // asked for
+  size_t renewed_bytes = 0;
   size_t reservations = 0;
 };
 

@@ -57,6 +57,151 @@ TEST_F(PageHeapTest, LargeSpansStartOnAHugePageAndDonateTheirTail) {
   EXPECT_EQ(start(tail), start(large) + Slices{kSlicesPerHugePage + 1}.bytes());
 }
 
+TEST_F(PageHeapTest, ALargeSpanTakesTheTightestRunAcrossHugePages) {
+  const auto allocate = [this](uint32_t slices) { return heap_.allocate({slices}); };
+  Span* wide = allocate(3 * kSlicesPerHugePage);
+  Span* between = allocate(kSlicesPerHugePage);
+  Span* tight = allocate(kSlicesPerHugePage + 8);
+  Span* rest = allocate(kSlicesPerHugePage - 8);
+  char* const place = start(tight);
+  memset(start(wide), 1, Slices{wide->slices}.bytes());
+  memset(place, 1, Slices{tight->slices}.bytes());
+  heap_.free(wide);
+  heap_.free(tight);
+  Span* fit = allocate(kSlicesPerHugePage + 4);
+  EXPECT_EQ(start(fit), place);
+  EXPECT_FALSE(fit->zeroed);
+  for (Span* span : {between, rest, fit}) heap_.free(span);
+}
+
+// Memory that lies free between live spans, in pieces of one huge page.
+class MovedMemoryTest : public PageHeapTest {
+ protected:
+  static constexpr uint32_t kPieces = 6;
+
+  void SetUp() override {
+    PageHeapTest::SetUp();
+    std::vector<Span*> pieces;
+    for (uint32_t index = 0; index < 2 * kPieces; ++index) {
+      Span* piece = heap_.allocate({kSlicesPerHugePage});
+      memset(start(piece), 'a' + static_cast<int>(index), kHugePageSize);
+      (index % 2 == 0 ? pieces : live_).push_back(piece);
+    }
+    for (Span* piece : pieces) heap_.free(piece);
+  }
+
+  void expect_live_untouched() {
+    for (uint32_t index = 0; index < kPieces; ++index) {
+      const char* bytes = start(live_[index]);
+      const char letter = static_cast<char>('a' + 2 * index + 1);
+      const auto other = [letter](char byte) { return byte != letter; };
+      EXPECT_EQ(std::find_if(bytes, bytes + kHugePageSize, other), bytes + kHugePageSize);
+    }
+  }
+
+  std::vector<Span*> live_;
+};
+
+TEST_F(MovedMemoryTest, RetainedMemoryMovesToWhereASpanNeedsIt) {
+  const size_t retained = heap_.statistics().retained_bytes;
+  Span* span = heap_.allocate({kPieces * kSlicesPerHugePage});
+  ASSERT_NE(span, nullptr);
+  EXPECT_EQ(fake.moves, kPieces);
+  EXPECT_FALSE(span->zeroed);
+  EXPECT_EQ(heap_.statistics().retained_bytes, retained - HugePages{kPieces}.bytes());
+  // It arrived with what it held, and is the span's alone.
+  for (uint32_t index = 0; index < kPieces; ++index) {
+    EXPECT_NE(start(span)[HugePages{index}.bytes()], 0);
+  }
+  memset(start(span), 'z', HugePages{kPieces}.bytes());
+  expect_live_untouched();
+  // Where it came from reads as zeros and serves again.
+  Span* reused = heap_.allocate({kSlicesPerHugePage});
+  EXPECT_TRUE(reused->zeroed);
+  EXPECT_EQ(start(reused)[12345], 0);
+  heap_.free(reused);
+  heap_.free(span);
+}
+
+TEST_F(MovedMemoryTest, AKernelThatRefusesIsAskedOnce) {
+  fake.refuse_move = true;
+  for (int round = 0; round < 3; ++round) {
+    Span* span = heap_.allocate({kPieces * kSlicesPerHugePage});
+    ASSERT_NE(span, nullptr);
+    memset(start(span), 'z', HugePages{kPieces}.bytes());
+    heap_.free(span);
+  }
+  EXPECT_EQ(fake.moves, 1u);
+  expect_live_untouched();
+}
+
+TEST_F(MovedMemoryTest, WhatWasMovedIsMappedAnewWhenItGoesBack) {
+  Span* span = heap_.allocate({kPieces * kSlicesPerHugePage});
+  heap_.free(span);
+  heap_.purge_down_to({0});
+  EXPECT_EQ(fake.renewed_bytes, HugePages{kPieces}.bytes());
+  span = heap_.allocate({kPieces * kSlicesPerHugePage});
+  EXPECT_TRUE(span->zeroed);
+  for (uint32_t index = 0; index < kPieces; ++index) {
+    EXPECT_EQ(start(span)[HugePages{index}.bytes()], 0);
+  }
+  expect_live_untouched();
+}
+
+TEST_F(PageHeapTest, ChurnOfLargeSpansKeepsContents) {
+  std::mt19937 random(7);
+  struct Live {
+    Span* span;
+    uint32_t tag;
+  };
+  std::vector<Live> live;
+  const auto each_slice = [this](const Live& block, auto visit) {
+    for (uint32_t slice = 0; slice < block.span->slices; ++slice) {
+      visit(reinterpret_cast<uint32_t*>(start(block.span) + Slices{slice}.bytes())[slice]);
+    }
+  };
+  for (uint32_t step = 0; step < 4000; ++step) {
+    fake.coarse_time += 5'000'000;
+    if (live.size() < 24) {
+      const uint32_t length = 1 + random() % (random() % 4 == 0 ? 200 : 60);
+      const auto backing = random() % 2 == 0 ? Backing::kHugePage : Backing::kSmallPages;
+      Live block{heap_.allocate({length}, {1}, backing), step};
+      ASSERT_NE(block.span, nullptr);
+      const bool zeroed = block.span->zeroed;
+      each_slice(block, [&](uint32_t& word) {
+        if (zeroed) EXPECT_EQ(word, 0u);
+        word = step;
+      });
+      live.push_back(block);
+      continue;
+    }
+    const size_t index = random() % live.size();
+    each_slice(live[index], [&](uint32_t word) { ASSERT_EQ(word, live[index].tag); });
+    heap_.free(live[index].span);
+    live[index] = live.back();
+    live.pop_back();
+  }
+  EXPECT_GT(fake.moves, 50u);
+  EXPECT_GT(fake.purged_bytes, 0u);
+}
+
+TEST_F(PageHeapTest, WhatWasNeverInUseAtOnceIsNotKept) {
+  // One after another: no more than a quarter was in use at once.
+  std::vector<Span*> spans;
+  for (int count = 0; count < 4; ++count)
+    spans.push_back(heap_.allocate({32 * kSlicesPerHugePage}));
+  for (Span* span : spans) heap_.free(span);
+  EXPECT_EQ(heap_.statistics().retained_bytes, HugePages{128}.bytes());
+  // The peak is over two hold times later; then an eighth of what is in use stays, or 16 MiB.
+  Span* used = heap_.allocate({32 * kSlicesPerHugePage});
+  for (int tick = 0; tick < 48; ++tick) {
+    fake.coarse_time += 62'500'001;
+    heap_.free(heap_.allocate({1}));
+  }
+  EXPECT_LE(heap_.statistics().retained_bytes, size_t{16} << 20);
+  heap_.free(used);
+}
+
 TEST_F(PageHeapTest, BackingsNeverShareAHugePageAndMeetInFewPlaces) {
   constexpr uint32_t kSpans = 40 * kSlicesPerHugePage;
   std::map<uintptr_t, Backing> backing_of;

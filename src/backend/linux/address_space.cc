@@ -70,6 +70,21 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return count;
 }
 
+// MREMAP_DONTUNMAP since Linux 5.7. The kernel unmaps `to` before it can find out that it has too
+// many mappings; then the range is mapped again, unless it never was unmapped.
+bool move(void* from, void* to, size_t bytes) {
+  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+  if (!failed(system_call(SYS_mremap, from, bytes, bytes, kFlags, to))) return true;
+  system_call(SYS_mmap, to, bytes, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+  return false;
+}
+
+bool renew(void* start, size_t bytes) {
+  return !failed(system_call(SYS_mmap, start, bytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1));
+}
+
 void promote(void* start, size_t bytes) {
   system_call(SYS_madvise, start, bytes, MADV_HUGEPAGE);
 }
@@ -113,6 +128,8 @@ constinit const Backend kLinuxBackend = {
     .first_touch = first_touch,
     .coarse_time = coarse_time,
     .purge = purge,
+    .move = move,
+    .renew = renew,
     .exclude_from_dump = exclude_from_dump,
     .map = map,
     .unmap = unmap,

@@ -1,0 +1,55 @@
+// Owns: giving retained memory to new spans by moving it.
+// Called by: the page heap when it places a span on huge pages without memory.
+// Never: the lock held over a system call; live memory moved.
+#include "heap/page_heap.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+// Each may cost two mappings; a process has 65,530 (vm.max_map_count).
+constexpr uint32_t kMostDisplaced = 512;
+
+}  // namespace
+
+// The pages that [slice, slice + length) covers wholly and that hold no memory get it from free
+// ones.
+void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length,
+                             MemoryMoves& moves) {
+  const uint32_t end = (slice + length.count) / kSlicesPerHugePage;
+  for (uint32_t index = HugePages::covering({slice}).count; index < end; ++index) {
+    HugePage& page = region.huge_pages[index];
+    if (page.backed != 0) continue;
+    HugePage* source = bins(page.backing).first(HugePageBins::kFreeBacked);
+    if (source == nullptr || !moves.has_room() || displaced_ >= kMostDisplaced) return;
+    if (may_move_.load(std::memory_order_relaxed) == 0) return;
+    claim(*source, source->free_backed());
+    // The rest of it moves along.
+    source->used = source->claimed = source->backed = ~uint32_t{0};
+    update_bin(*source);
+    page.touched = source->touched;
+    if (!page.displaced) ++displaced_;
+    page.displaced = true;
+    moves.add(source, &page);
+  }
+}
+
+void PageHeap::carry_out(const MemoryMoves& moves) {
+  for (const MemoryMoves::Move& move : moves) {
+    const bool moved = may_move_.load(std::memory_order_relaxed) != 0 &&
+                       backend_->move(address_of(*move.from), address_of(*move.to), kHugePageSize);
+    // An old kernel, a filter, too many mappings: memory is faulted in from now on.
+    if (!moved) may_move_.store(0, std::memory_order_relaxed);
+    if (moved) count(counters.moved_bytes, kHugePageSize);
+    LockGuard guard(lock_);
+    release_claim({move.from, ~uint32_t{0}}, moved);
+  }
+}
+
+void PageHeap::forget_displacement(HugePage& page) {
+  if (!page.displaced) return;
+  page.displaced = false;
+  --displaced_;
+}
+
+}  // namespace hakmem
