@@ -50,7 +50,8 @@ class Search {
 
  private:
   uint32_t free_slices(const HugePage& page) const {
-    const bool usable = page.backing == request_.backing && (page.committed || !request_.committed);
+    const bool usable = (page.backing == request_.backing || request_.any_backing) &&
+                        (page.committed || !request_.committed);
     return usable ? ~page.used : 0;
   }
 

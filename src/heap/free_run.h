@@ -16,6 +16,7 @@ struct RunRequest {
   Slices length;
   size_t alignment;  // of the first slice, in bytes
   Backing backing;
+  bool any_backing;  // a run of both kinds will do
   bool committed;    // only where no memory has to be committed
   uint32_t movable;  // huge pages whose memory can be moved to the run
 };

@@ -87,6 +87,10 @@ Span* PageHeap::allocate_locked(const Request& request) {
   if (!huge || promotion_.allowed()) {
     if (Span* span = place(request, Growth::kYes)) return span;
   }
+  if (Span* span = place(other, Growth::kYes)) return span;
+  // There is no more address space: a dear page is better than none, and a run of both kinds.
+  if (Span* span = place(request, Growth::kYes)) return span;
+  other.any_backing = true;
   return place(other, Growth::kYes);
 }
 
@@ -98,7 +102,7 @@ Span* PageHeap::place(const Request& request, Growth growth) {
 }
 
 Span* PageHeap::place_within_huge_page(const Request& request, Growth growth) {
-  const auto [length, alignment, backing, moves] = request;
+  const auto [length, alignment, backing, moves, any_backing] = request;
   const uint32_t allowed = aligned_positions(alignment);
   HugePage* page;
   while ((page = find_huge_page(length, allowed, backing, growth)) == nullptr) {
@@ -171,9 +175,13 @@ bool PageHeap::grow(Region& region, HugePages more, Backing backing) {
 }
 
 Span* PageHeap::place_across_huge_pages(const Request& request, Growth growth) {
-  const auto [length, alignment, backing, moves] = request;
-  const RunRequest wanted{length, alignment.bytes(), backing, growth == Growth::kNo,
-                          may_move_.load(std::memory_order_relaxed) * bins(backing).reusable()};
+  const auto [length, alignment, backing, moves, any_backing] = request;
+  const RunRequest wanted{.length = length,
+                          .alignment = alignment.bytes(),
+                          .backing = backing,
+                          .any_backing = any_backing,
+                          .committed = growth == Growth::kNo,
+                          .movable = may_move() ? bins(backing).reusable() : 0};
   FreeRun run;
   for (uint32_t index = 0; index < map_.regions(); ++index) {
     search_region(map_.region(index), index, wanted, run);

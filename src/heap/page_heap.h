@@ -85,6 +85,7 @@ class PageHeap {
     Slices alignment;
     Backing backing;
     MemoryMoves* moves;  // filled for the caller to carry out
+    bool any_backing = false;
   };
 
   Span* try_allocate(Slices length, Slices alignment, Backing backing);
@@ -123,6 +124,7 @@ class PageHeap {
   bool take(Region& region, uint32_t slice, Slices length);
   void give_back(Region& region, uint32_t slice, Slices length);
   Span* make_span(Region& region, uint32_t slice, const Request& request);
+  bool may_move() const;
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
   void carry_out(const MemoryMoves& moves);
   void forget_displacement(HugePage& page);
@@ -154,7 +156,7 @@ class PageHeap {
   HugePages committed_;
   uint32_t claims_in_flight_ = 0;
   uint32_t displaced_ = 0;  // huge pages whose memory came from elsewhere
-  std::atomic<uint32_t> may_move_{1};
+  std::atomic<bool> move_refused_{false};
   uint32_t last_sweep_ = 0;    // milliseconds
   uint32_t sweep_region_ = 0;  // where the sweep goes on
   uint32_t sweep_index_ = 0;

@@ -12,17 +12,24 @@ constexpr uint32_t kMostDisplaced = 512;
 
 }  // namespace
 
+// The target is unmapped and mapped again: where memory is charged, another process might take the
+// charge in between.
+bool PageHeap::may_move() const {
+  return displaced_ < kMostDisplaced && !move_refused_.load(std::memory_order_relaxed) &&
+         !backend_->commit_is_charged();
+}
+
 // The pages that [slice, slice + length) covers wholly and that hold no memory get it from free
 // ones.
 void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length,
                              MemoryMoves& moves) {
+  if (!may_move()) return;
   const uint32_t end = (slice + length.count) / kSlicesPerHugePage;
   for (uint32_t index = HugePages::covering({slice}).count; index < end; ++index) {
     HugePage& page = region.huge_pages[index];
     if (page.backed != 0) continue;
     HugePage* source = bins(page.backing).first(HugePageBins::kFreeBacked);
     if (source == nullptr || !moves.has_room() || displaced_ >= kMostDisplaced) return;
-    if (may_move_.load(std::memory_order_relaxed) == 0) return;
     claim(*source, source->free_backed());
     // The rest of it moves along.
     source->used = source->claimed = source->backed = ~uint32_t{0};
@@ -36,10 +43,10 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
 
 void PageHeap::carry_out(const MemoryMoves& moves) {
   for (const MemoryMoves::Move& move : moves) {
-    const bool moved = may_move_.load(std::memory_order_relaxed) != 0 &&
+    const bool moved = !move_refused_.load(std::memory_order_relaxed) &&
                        backend_->move(address_of(*move.from), address_of(*move.to), kHugePageSize);
     // An old kernel, a filter, too many mappings: memory is faulted in from now on.
-    if (!moved) may_move_.store(0, std::memory_order_relaxed);
+    if (!moved) move_refused_.store(true, std::memory_order_relaxed);
     if (moved) count(counters.moved_bytes, kHugePageSize);
     LockGuard guard(lock_);
     release_claim({move.from, ~uint32_t{0}}, moved);

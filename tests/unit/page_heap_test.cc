@@ -303,6 +303,24 @@ TEST_F(PageHeapTest, DearFirstTouchesPausePromotion) {
   for (int count = 0; count < 40; ++count) EXPECT_TRUE(allocate_promoted());
 }
 
+TEST_F(PageHeapTest, ExhaustionEndsAPauseAndMixesBackings) {
+  fake.largest_reservation = size_t{16} << 20;
+  fake.reserves_until_failure = 1;
+  fake.first_touch_nanoseconds = 5'000'000;  // every huge page is dear
+  const auto fill = [this](uint32_t length, Backing backing) {
+    std::vector<Span*> spans;
+    while (Span* span = heap_.allocate({length}, {1}, backing)) spans.push_back(span);
+    for (Span* span : spans) heap_.free(span);
+    return spans.size();
+  };
+  const size_t first = fill(1, Backing::kHugePage);
+  heap_.purge_down_to({0});
+  EXPECT_EQ(fill(1, Backing::kHugePage), first);
+  EXPECT_EQ(fill(1, Backing::kSmallPages), first);
+  // 14 MiB in one piece, of whatever kinds it is.
+  EXPECT_EQ(fill(7 * kSlicesPerHugePage, Backing::kSmallPages), 1u);
+}
+
 TEST_F(PageHeapTest, AnyBackingServesWhenTheOtherIsExhausted) {
   fake.largest_reservation = size_t{16} << 20;
   fake.reserves_until_failure = 1;
