@@ -27,12 +27,15 @@ class Demand {
     current_.store(used.count, std::memory_order_relaxed);
   }
 
+  Slices peak() const {
+    return {std::max(previous_.load(std::memory_order_relaxed),
+                     current_.load(std::memory_order_relaxed))};
+  }
+
   // What is worth keeping beside `used`.
   Slices spare(Slices used) const {
     constexpr uint32_t kAlways = 256;  // 16 MiB
-    const uint32_t peak = std::max(previous_.load(std::memory_order_relaxed),
-                                   current_.load(std::memory_order_relaxed));
-    return {std::max(kAlways, peak - std::min(used.count, peak) + used.count / 8)};
+    return {std::max(kAlways, peak().count - std::min(used, peak()).count + used.count / 8)};
   }
 
  private:

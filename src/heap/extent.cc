@@ -50,7 +50,7 @@ bool has_room(ExtentCache& cache, size_t bytes, size_t limit) {
 
 // A small process pays for what it touches, not for huge pages.
 Backing backing_of_extents() {
-  const bool large = page_heap.used().bytes() >= read_knob(knobs.huge_extents_from);
+  const bool large = page_heap.demand().peak().bytes() >= read_knob(knobs.huge_extents_from);
   return large ? Backing::kHugePage : Backing::kSmallPages;
 }
 

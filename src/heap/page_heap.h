@@ -64,7 +64,9 @@ class PageHeap {
 
   PageHeapStatistics statistics();
 
-  // Owned by slabs and extents; without the lock, and perhaps a moment old.
+  // Without the lock, and perhaps a moment old: owned by slabs and extents, and the most of it
+  // within the last hold time.
+  const Demand& demand() const { return demand_; }
   Slices used() const { return {used_.load(std::memory_order_relaxed)}; }
 
   PageMap& map() { return map_; }

@@ -18,8 +18,9 @@ struct Knobs {
   // Slabs of one thread, in bytes, from which on its new ones lie on huge pages: growth is expected
   // to fill them, and a first touch of 2 MiB may cost milliseconds. SIZE_MAX: never.
   std::atomic<size_t> huge_slabs_from{size_t{32} << 20};
-  // Memory in use, in bytes, from which on new extents lie on huge pages. SIZE_MAX: never.
-  std::atomic<size_t> huge_extents_from{size_t{32} << 20};
+  // Memory in use within the last hold time, in bytes, from which on new extents lie on huge pages.
+  // SIZE_MAX: never.
+  std::atomic<size_t> huge_extents_from{size_t{96} << 20};
   // Ranges that go to the kernel in one purge; 1 turns batching off.
   std::atomic<size_t> purge_batch{64};
 };
