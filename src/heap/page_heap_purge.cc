@@ -96,8 +96,8 @@ uint32_t PageHeap::sweep(HugePage& page) {
 
 size_t PageHeap::purge_down_to(Slices target) {
   constexpr size_t kLargestBatch = 64;
-  // Twice around make everything idle; parts of huge pages take longer.
-  constexpr uint32_t kRounds = 2 + kSweepsBeforeSplit;
+  // Twice around make everything idle, parts of huge pages only after their sweeps.
+  constexpr uint32_t kRounds = 2 + 2 * kSweepsBeforeSplit;
   Claim claims[kLargestBatch];
   const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
   size_t bytes = 0;
@@ -117,15 +117,15 @@ size_t PageHeap::purge_down_to(Slices target) {
   return bytes;
 }
 
-// A clock: what was used since the hand last came by gets another round. `visits` is what is left
-// of them; the lock is held for some at a time.
+// A clock: what was used since the hand last came by gets another round, unless all is to go.
+// `visits` is what is left of them; the lock is held for some at a time.
 size_t PageHeap::claim_down_to(Slices target, Claim* claims, size_t capacity, uint32_t& visits) {
   constexpr uint32_t kMostVisits = 1024;
   size_t claimed = 0;
   for (uint32_t count = 0; count < kMostVisits && visits > 0; ++count, --visits) {
     if (claimed == capacity || retained() <= target) break;
     HugePage& page = next_to_sweep();
-    const uint32_t idle = sweep(page);
+    const uint32_t idle = target == Slices{0} ? page.free_backed() : sweep(page);
     if (idle != 0) claims[claimed++] = claim(page, idle);
   }
   return claimed;

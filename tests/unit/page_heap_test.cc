@@ -185,6 +185,19 @@ TEST_F(PageHeapTest, ChurnOfLargeSpansKeepsContents) {
   EXPECT_GT(fake.purged_bytes, 0u);
 }
 
+TEST_F(PageHeapTest, PurgingAllOrToATargetReachesPartsOfHugePages) {
+  for (const Slices target : {Slices{0}, Slices{7}}) {
+    Span* freed = heap_.allocate({20}, {1}, Backing::kHugePage);
+    Span* kept = heap_.allocate({10}, {1}, Backing::kHugePage);
+    heap_.free(freed);
+    heap_.purge_down_to(target);
+    EXPECT_LE(heap_.statistics().retained_bytes, target.bytes());
+    heap_.free(kept);
+    heap_.purge_down_to({0});
+    EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
+  }
+}
+
 TEST_F(PageHeapTest, WhatWasNeverInUseAtOnceIsNotKept) {
   // One after another: no more than a quarter was in use at once.
   std::vector<Span*> spans;
