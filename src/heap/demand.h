@@ -35,7 +35,8 @@ class Demand {
   // What is worth keeping beside `used`.
   Slices spare(Slices used) const {
     constexpr uint32_t kAlways = 256;  // 16 MiB
-    return {std::max(kAlways, peak().count - std::min(used, peak()).count + used.count / 8)};
+    const Slices most = peak();
+    return {std::max(kAlways, most.count - std::min(used, most).count + used.count / 8)};
   }
 
  private:

@@ -41,11 +41,12 @@ class Search {
       : region_(region), index_(index), request_(request), best_(best) {}
 
   void run() {
-    for (uint32_t index = 0; index < region_.watermark; ++index) {
+    uint32_t index = 0;
+    for (; index < region_.watermark; ++index) {
       if (index >= kEnoughVisits && best_.found()) break;
       visit(index * kSlicesPerHugePage, free_slices(region_.huge_pages[index]));
     }
-    close(region_.watermark * kSlicesPerHugePage);
+    close(index * kSlicesPerHugePage);
   }
 
  private:

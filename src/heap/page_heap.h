@@ -76,6 +76,7 @@ class PageHeap {
  private:
   // Whether a request may take huge pages that hold no memory yet.
   enum class Growth : uint8_t { kNo, kYes };
+  enum class Charge : uint8_t { kUnknown, kNo, kYes };
 
   struct Claim {
     HugePage* page;
@@ -126,11 +127,22 @@ class PageHeap {
   bool take(Region& region, uint32_t slice, Slices length);
   void give_back(Region& region, uint32_t slice, Slices length);
   Span* make_span(Region& region, uint32_t slice, const Request& request);
-  bool may_move() const;
+  bool may_move();
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
   void carry_out(const MemoryMoves& moves);
   void forget_displacement(HugePage& page);
+  // vm.overcommit_memory may change while we run; reading it takes microseconds, so that purges do
+  // and others take their word.
+  void look_at_charge() {
+    charge_.store(backend_->commit_is_charged() ? Charge::kYes : Charge::kNo,
+                  std::memory_order_relaxed);
+  }
+  bool is_charged() {
+    if (charge_.load(std::memory_order_relaxed) == Charge::kUnknown) look_at_charge();
+    return charge_.load(std::memory_order_relaxed) == Charge::kYes;
+  }
   Claim claim(HugePage& page, uint32_t slices);
+  Claim claim_whole(HugePage& page);
   // Claims what has been free and backed for a whole round of the sweep.
   size_t claim_idle(Claim* claims, size_t capacity);
   size_t claim_down_to(Slices target, Claim* claims, size_t capacity, uint32_t& visits);
@@ -159,6 +171,7 @@ class PageHeap {
   uint32_t claims_in_flight_ = 0;
   uint32_t displaced_ = 0;  // huge pages whose memory came from elsewhere
   std::atomic<bool> move_refused_{false};
+  std::atomic<Charge> charge_{Charge::kUnknown};
   uint32_t last_sweep_ = 0;    // milliseconds
   uint32_t sweep_region_ = 0;  // where the sweep goes on
   uint32_t sweep_index_ = 0;

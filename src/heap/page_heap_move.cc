@@ -14,9 +14,9 @@ constexpr uint32_t kMostDisplaced = 512;
 
 // The target is unmapped and mapped again: where memory is charged, another process might take the
 // charge in between.
-bool PageHeap::may_move() const {
+bool PageHeap::may_move() {
   return displaced_ < kMostDisplaced && !move_refused_.load(std::memory_order_relaxed) &&
-         !backend_->commit_is_charged();
+         !is_charged();
 }
 
 // The pages that [slice, slice + length) covers wholly and that hold no memory get it from free
@@ -30,10 +30,7 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
     if (page.backed != 0) continue;
     HugePage* source = bins(page.backing).first(HugePageBins::kFreeBacked);
     if (source == nullptr || !moves.has_room() || displaced_ >= kMostDisplaced) return;
-    claim(*source, source->free_backed());
-    // The rest of it moves along.
-    source->used = source->claimed = source->backed = ~uint32_t{0};
-    update_bin(*source);
+    claim_whole(*source);
     page.touched = source->touched;
     if (!page.displaced) ++displaced_;
     page.displaced = true;
@@ -47,6 +44,7 @@ void PageHeap::carry_out(const MemoryMoves& moves) {
                        backend_->move(address_of(*move.from), address_of(*move.to), kHugePageSize);
     // An old kernel, a filter, too many mappings: memory is faulted in from now on.
     if (!moved) move_refused_.store(true, std::memory_order_relaxed);
+    if (!moved && move.to->backing == Backing::kHugePage) promote(*move.to);
     if (moved) count(counters.moved_bytes, kHugePageSize);
     LockGuard guard(lock_);
     release_claim({move.from, ~uint32_t{0}}, moved);

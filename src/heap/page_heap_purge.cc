@@ -47,6 +47,7 @@ bool PageHeap::is_time_to_sweep() {
 
 void PageHeap::purge_idle() {
   constexpr size_t kMost = 16;
+  look_at_charge();
   Claim claims[kMost];
   size_t claimed;
   {
@@ -100,6 +101,7 @@ size_t PageHeap::purge_down_to(Slices target) {
   constexpr uint32_t kRounds = 2 + 2 * kSweepsBeforeSplit;
   Claim claims[kLargestBatch];
   const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
+  look_at_charge();
   size_t bytes = 0;
   uint32_t visits;
   {
@@ -138,6 +140,9 @@ uint32_t PageHeap::known_huge_pages() const {
 }
 
 PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
+  // The last memory of a huge page: it goes as a whole where that makes a difference.
+  const bool last = page.used == 0 && (page.backed & ~slices) == 0;
+  if (last && (page.displaced || is_charged())) return claim_whole(page);
   retained_in(page.backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
   page.used |= slices;
   page.claimed |= slices;
@@ -146,8 +151,17 @@ PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
   return {&page, slices};
 }
 
+// Of a wholly free huge page, also what holds no memory.
+PageHeap::Claim PageHeap::claim_whole(HugePage& page) {
+  retained_in(page.backing).fetch_sub(slices_in(page.backed), std::memory_order_relaxed);
+  page.used = page.claimed = page.backed = ~uint32_t{0};
+  ++claims_in_flight_;
+  update_bin(page);
+  return {&page, ~uint32_t{0}};
+}
+
 bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
-  const bool charged = backend_->commit_is_charged();
+  const bool charged = is_charged();
   bool accepted = true;
   size_t bytes_here = 0;
   for (size_t index = 0; index < count_of_claims; ++index) {
@@ -168,7 +182,7 @@ bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t&
     if (decommit) {
       purged = backend_->decommit(ranges[0].start, ranges[0].bytes);
     } else if (whole && claim.page->displaced) {
-      purged = backend_->renew(ranges[0].start, ranges[0].bytes);
+      purged = accepted && backend_->renew(ranges[0].start, ranges[0].bytes);
       if (purged && claim.page->backing == Backing::kHugePage) promote(*claim.page);
     } else if (accepted) {
       purged = backend_->purge(ranges, count_of_ranges) == count_of_ranges;
@@ -176,7 +190,8 @@ bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t&
     accepted = purged;
     LockGuard guard(lock_);
     if (whole && purged) forget_displacement(*claim.page);
-    if (decommit && purged) {
+    // A child of a fork may have found it decommitted already.
+    if (decommit && purged && claim.page->committed) {
       claim.page->committed = false;
       --committed_.count;
       count(counters.decommitted_bytes, kHugePageSize);

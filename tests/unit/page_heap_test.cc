@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
@@ -196,6 +198,44 @@ TEST_F(PageHeapTest, PurgingAllOrToATargetReachesPartsOfHugePages) {
     heap_.purge_down_to({0});
     EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
   }
+}
+
+TEST_F(PageHeapTest, AHugePagePurgedInPiecesIsNotChargedInTheEnd) {
+  fake.commit_is_charged = true;
+  Span* first = heap_.allocate({16}, {kSlicesPerHugePage});
+  Span* second = heap_.allocate({16});
+  const size_t mapped = heap_.statistics().mapped_bytes;
+  heap_.free(first);
+  heap_.purge_down_to({0});
+  heap_.free(second);
+  heap_.purge_down_to({0});
+  EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
+  EXPECT_EQ(heap_.statistics().mapped_bytes, mapped - kHugePageSize);
+}
+
+TEST_F(PageHeapTest, ADecommitThatAForkInterruptedCountsOnce) {
+  fake.commit_is_charged = true;
+  static PageHeap* forking;
+  forking = &heap_;
+  Backend backend = kFakeBackend;
+  backend.decommit = [](void* start, size_t bytes) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const size_t mapped = forking->statistics().mapped_bytes;
+      forking->set_backend(kFakeBackend);
+      forking->release_lost_claims();
+      forking->purge_down_to({0});
+      _exit(forking->statistics().mapped_bytes + kHugePageSize == mapped ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+    return kFakeBackend.decommit(start, bytes);
+  };
+  heap_.set_backend(backend);
+  heap_.free(heap_.allocate({kSlicesPerHugePage}));
+  heap_.purge_down_to({0});
+  heap_.set_backend(kFakeBackend);
 }
 
 TEST_F(PageHeapTest, WhatWasNeverInUseAtOnceIsNotKept) {

@@ -1,6 +1,7 @@
 // Owns: reserving, committing and purging address space by system calls.
 // Called by: the heap, through kLinuxBackend.
 // Never: a call that returns EINTR to the program, a changed errno, an allocation.
+#include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -8,6 +9,7 @@
 #include "backend/linux/linux_backend.h"
 #include "backend/linux/process_limits.h"
 #include "base/bits.h"
+#include "base/log.h"
 #include "base/system_call.h"
 
 namespace hakmem {
@@ -70,19 +72,34 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return count;
 }
 
-// MREMAP_DONTUNMAP since Linux 5.7. The kernel unmaps `to` before it can find out that it has too
-// many mappings; then the range is mapped again, unless it never was unmapped.
+bool purge_one(void* start, size_t bytes) {
+  const AddressRange range{start, bytes};
+  return purge(&range, 1) == 1;
+}
+
+// MREMAP_DONTUNMAP since Linux 5.7. The kernel unmaps `to` first, and maps it again under the
+// limits on mappings: so not where there are any that a setrlimit may have put below what is in
+// use. What it refuses before it unmaps (EINVAL, EPERM, ENOSYS, too many mappings) leaves `to` as
+// it was; after that it is mapped anew here. Locked memory stays where it is: the move would unlock
+// what it leaves.
 bool move(void* from, void* to, size_t bytes) {
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+  if (!process_mappings_are_unlimited() || !purge_one(to, bytes)) return false;
   if (!failed(system_call(SYS_mremap, from, bytes, bytes, kFlags, to))) return true;
-  system_call(SYS_mmap, to, bytes, PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+  const long mapped = system_call(SYS_mmap, to, bytes, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+  if (failed(mapped) && mapped != -EEXIST) {
+    fatal("mremap", "memory lost between unmapping and mapping", reinterpret_cast<uintptr_t>(to));
+  }
   return false;
 }
 
+// Purged first: locked memory refuses that, and should the new mapping fail, the old one is empty.
 bool renew(void* start, size_t bytes) {
-  return !failed(system_call(SYS_mmap, start, bytes, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1));
+  if (!purge_one(start, bytes)) return false;
+  system_call(SYS_mmap, start, bytes, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
+  return true;
 }
 
 void promote(void* start, size_t bytes) {

@@ -38,10 +38,10 @@ size_t statm_bytes(int field) {
   return pages * static_cast<size_t>(getauxval(AT_PAGESZ));
 }
 
-// RLIMIT_AS; SIZE_MAX when unlimited.
-size_t address_space_limit() {
+// SIZE_MAX when unlimited.
+size_t limit_of(int resource) {
   struct rlimit limit;
-  if (system_call(SYS_prlimit64, 0, RLIMIT_AS, nullptr, &limit) != 0) return SIZE_MAX;
+  if (system_call(SYS_prlimit64, 0, resource, nullptr, &limit) != 0) return SIZE_MAX;
   return limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur : SIZE_MAX;
 }
 
@@ -52,8 +52,12 @@ MemoryLimits process_memory_limits() {
   struct sysinfo information;
   if (system_call(SYS_sysinfo, &information) == 0)
     limits.physical_bytes = information.totalram * information.mem_unit;
-  limits.address_space_bytes = address_space_limit();
+  limits.address_space_bytes = limit_of(RLIMIT_AS);
   return limits;
+}
+
+bool process_mappings_are_unlimited() {
+  return limit_of(RLIMIT_AS) == SIZE_MAX && limit_of(RLIMIT_DATA) == SIZE_MAX;
 }
 
 bool process_commit_is_charged() {
@@ -62,7 +66,7 @@ bool process_commit_is_charged() {
 }
 
 bool process_address_space_allows(size_t more, size_t reserved_uncommitted) {
-  const size_t limit = address_space_limit();
+  const size_t limit = limit_of(RLIMIT_AS);
   const size_t mapped = limit != SIZE_MAX ? statm_bytes(0) : 0;
   if (mapped <= reserved_uncommitted) return true;  // no limit, or no /proc to judge by
   return mapped - reserved_uncommitted + more <= limit;
