@@ -58,6 +58,34 @@ static void* drain_in_thread(void* unused) {
   return unused;
 }
 
+// The limit falls below what is in use already: free memory that lies in pieces must still serve.
+static int lowered(int resource, size_t bytes) {
+  enum { kPieces = 64 };
+  void* pieces[kPieces];
+  void* hole = malloc(20 << 20);
+  memset(hole, 1, 20 << 20);
+  void* pin = malloc(3 << 20);
+  free(hole);
+  malloc_trim(0);
+  for (int index = 0; index < kPieces; ++index) {
+    pieces[index] = malloc(1000 * 1000);
+    memset(pieces[index], 1, 1000 * 1000);
+  }
+  hole = malloc(64 << 20);
+  memset(hole, 1, 64 << 20);
+  free(hole);
+  malloc_trim(0);
+  for (int index = 0; index < kPieces; ++index) free(pieces[index]);
+  limit(resource, bytes);
+  for (size_t size = 8 << 20; size < 60 << 20; size += 6 << 20) {
+    void* block = malloc(size);
+    if (block != NULL) memset(block, 3, size);
+    free(block);
+  }
+  free(pin);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   CHECK(argc == 2);
   const char* name = argv[1];
@@ -67,6 +95,8 @@ int main(int argc, char** argv) {
   size_t most = (size_t)2 << 30;
   int touch = 0;
   int must_fail = 1;
+  if (strcmp(name, "lowered-address-space") == 0) return lowered(RLIMIT_AS, 64 << 20);
+  if (strcmp(name, "lowered-data") == 0) return lowered(RLIMIT_DATA, 8 << 20);
   if (strcmp(name, "address-space") == 0) {
     limit(RLIMIT_AS, 256 << 20);
   } else if (strcmp(name, "address-space-tight") == 0) {

@@ -72,6 +72,8 @@ for mode in ("fast", "balanced"):
     run("address-space", mode)
     run("address-space-tight", mode)
     run("data", mode)
+run("lowered-address-space")
+run("lowered-data")
 run("caller", label="ulimit -v 300 MiB", limit=300 << 20)
 run("caller", label="ulimit -v 100 MiB", limit=100 << 20)
 run("mlockall")
