@@ -101,6 +101,7 @@ size_t PageHeap::purge_down_to(Slices target) {
   constexpr uint32_t kRounds = 2 + 2 * kSweepsBeforeSplit;
   Claim claims[kLargestBatch];
   const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
+  if (retained() <= target) return 0;
   look_at_charge();
   size_t bytes = 0;
   uint32_t visits;
