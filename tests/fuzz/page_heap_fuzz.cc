@@ -130,13 +130,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           }
           break;
         case 6:
-          heap.purge_down_to(length);
+          // Time passes as well, so that the sweep comes by.
+          fake.coarse_time += uint64_t{choice} * 2'000'000;
+          if (action >= 128) heap.purge_down_to(length);
           break;
         case 7:
           // The nth call from here on fails, until the next of these.
           fake.commits_until_failure = choice < 128 ? SIZE_MAX : length.count;
           fake.reserves_until_failure = choice % 3 != 0 ? SIZE_MAX : 1;
           fake.refuse_purge = choice % 5 == 0;
+          fake.refuse_move = choice % 11 == 0;
           fake.first_touch_nanoseconds = choice % 7 == 0 ? 5'000'000 : 50'000;
           break;
       }
