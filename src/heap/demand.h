@@ -34,9 +34,9 @@ class Demand {
 
   // What is worth keeping beside `used`.
   Slices spare(Slices used) const {
-    constexpr uint32_t kAlways = 256;  // 16 MiB
+    constexpr uint32_t kAlways = 64;  // 4 MiB
     const Slices most = peak();
-    return {std::max(kAlways, most.count - std::min(used, most).count + used.count / 8)};
+    return {std::max(kAlways, most.count - std::min(used, most).count + used.count / 32)};
   }
 
  private:

@@ -3,6 +3,7 @@
 // Never: a lock. The owner alone puts; whoever exchanges a slot to null owns the extent.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -45,6 +46,7 @@ class ExtentCache {
       lengths_[slot] = 0;
       Span* extent = slots_[slot].exchange(nullptr, std::memory_order_acquire);
       if (extent != nullptr) {
+        worth_ = std::min(worth_ + 1, kSlots * kWorthPerSlot);
         hits_.store(hits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return extent;
       }
@@ -54,11 +56,11 @@ class ExtentCache {
 
   // Keeps `extent`; returns the one that has to leave for it, or nullptr.
   Span* put(Span* extent) {
-    uint32_t slot = 0;
-    while (slot < kSlots && holds(slot)) ++slot;
-    if (slot == kSlots) slot = oldest_++ % kSlots;
+    const uint32_t slot = slot_for_one_more();
     lengths_[slot] = extent->slices;
-    return slots_[slot].exchange(extent, std::memory_order_acq_rel);
+    Span* displaced = slots_[slot].exchange(extent, std::memory_order_acq_rel);
+    if (displaced != nullptr && worth_ > kWorthPerSlot) --worth_;
+    return displaced;
   }
 
   // From any thread: empties `slot`.
@@ -79,6 +81,25 @@ class ExtentCache {
   uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
 
  private:
+  // Memory that waits here serves nobody else. Every hit makes up for one extent that left unused:
+  // where most leave so, one slot is kept.
+  static constexpr uint32_t kWorthPerSlot = 4;
+
+  uint32_t slot_for_one_more() {
+    uint32_t held = 0;
+    uint32_t empty = kSlots;
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      if (holds(slot)) {
+        ++held;
+      } else {
+        empty = slot;
+      }
+    }
+    if (held * kWorthPerSlot < worth_ && empty < kSlots) return empty;
+    for (uint32_t step = 1; step < kSlots && !holds(oldest_ % kSlots); ++step) ++oldest_;
+    return oldest_++ % kSlots;
+  }
+
   bool holds(uint32_t slot) const {
     return slots_[slot].load(std::memory_order_relaxed) != nullptr;
   }
@@ -86,6 +107,7 @@ class ExtentCache {
   std::array<uint32_t, kSlots> lengths_{};  // the owner's; stale where the slot is empty
   std::array<std::atomic<Span*>, kSlots> slots_{};
   uint32_t oldest_ = 0;
+  uint32_t worth_ = kSlots * kWorthPerSlot;
   std::atomic<uint64_t> hits_{0};
 };
 

@@ -18,9 +18,8 @@ inline constexpr size_t kMinimumBlock = 16;
 // Up to here a table indexed by (size + 15) / 16 leads straight to the slab.
 inline constexpr size_t kDirectLimit = 1024;
 inline constexpr size_t kDirectEntries = kDirectLimit / kMinimumBlock + 1;
-// Blocks up to here live in slabs of one slice, above it in slabs of kMediumSlabSlices.
+// Blocks up to here live in slabs of one slice, above it in slabs of several.
 inline constexpr size_t kSmallLimit = 8 * 1024;
-inline constexpr Slices kMediumSlabSlices{8};
 // Larger allocations are extents.
 inline constexpr size_t kSlabLimit = kSliceSize;
 
@@ -46,8 +45,13 @@ static_assert(size_of_class(kSizeClasses - 1) == kSlabLimit);
 static_assert(size_class_of(kSlabLimit) == kSizeClasses - 1);
 static_assert(size_of_class(size_class_of(129)) == 144 && size_class_of(144) == size_class_of(129));
 
+// A slab of every class that a thread uses may be nearly empty: they grow with their blocks, of
+// which at least seven fit.
 constexpr Slices slices_of_slab(size_t block_size) {
-  return block_size <= kSmallLimit ? Slices{1} : kMediumSlabSlices;
+  if (block_size <= kSmallLimit) return {1};
+  if (block_size <= 2 * kSmallLimit) return {2};
+  if (block_size <= 4 * kSmallLimit) return {4};
+  return {8};
 }
 
 // What every block of a class is aligned to, wherever it lies in its slab. Blocks above a few pages

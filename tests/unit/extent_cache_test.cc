@@ -36,5 +36,27 @@ TEST(ExtentCache, DisplacesWhenFullAndForgetsWhatOthersTook) {
   EXPECT_EQ(cache.put(&spans[0]), nullptr);
 }
 
+TEST(ExtentCache, KeepsAsManyAsBringHits) {
+  ExtentCache cache;
+  std::array<Span, 100> spans{};
+  for (Span& span : spans) {
+    span.slices = 2;
+    cache.put(&span);
+  }
+  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) cache.take_any(slot);
+  // None was wanted: one is kept from now on.
+  EXPECT_EQ(cache.put(&spans[0]), nullptr);
+  EXPECT_EQ(cache.put(&spans[1]), &spans[0]);
+  for (int round = 0; round < 50; ++round) {
+    Span* wanted = cache.take({2});
+    ASSERT_NE(wanted, nullptr);
+    EXPECT_EQ(cache.put(wanted), nullptr);
+  }
+  // All were: every slot serves again.
+  for (uint32_t slot = 1; slot < ExtentCache::kSlots; ++slot) {
+    EXPECT_EQ(cache.put(&spans[slot + 1]), nullptr);
+  }
+}
+
 }  // namespace
 }  // namespace hakmem
