@@ -30,7 +30,8 @@ void apply_to_knobs(const Configuration& settings) {
     knobs.thread_cache_limit.store(0, std::memory_order_relaxed);
   } else if (settings.free_policy == FreePolicy::keep) {
     knobs.retained_limit.store(SIZE_MAX, std::memory_order_relaxed);
-    knobs.idle_hold.store(0, std::memory_order_relaxed);
+    knobs.hold_small_pages.store(0, std::memory_order_relaxed);
+    knobs.hold_huge_pages.store(0, std::memory_order_relaxed);
   }
   // Transparent huge pages are 2 MiB, the heap's huge page, where pages are 4 KiB.
   if (!settings.has(Feature::thp) || kLinuxBackend.page_size() != 4096) {

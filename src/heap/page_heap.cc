@@ -12,7 +12,7 @@
 //     purge_down_to, once more   when memory is short
 //   free
 //     give_back
-//     enforce_retained_limit     page_heap_purge.cc
+//     settle                     page_heap_purge.cc
 #include "heap/page_heap.h"
 
 #include <algorithm>
@@ -324,8 +324,7 @@ void PageHeap::free(Span* span) {
     span->owner.store(0, std::memory_order_relaxed);
     give_back(region, PageMap::slice_in(region, span), {span->slices});
   }
-  if (sweep) purge_idle();
-  enforce_retained_limit();
+  settle(sweep);
 }
 
 bool PageHeap::is_free(const Region& region, uint32_t slice, Slices length) const {
@@ -368,7 +367,7 @@ void PageHeap::shrink(Span* span, Slices length) {
     give_back(region, end, Slices{span->slices} - length);
     span->slices = length.count;
   }
-  enforce_retained_limit();
+  settle(false);
 }
 
 PageHeapStatistics PageHeap::statistics() {

@@ -19,6 +19,8 @@
 
 namespace hakmem {
 
+class PurgeBatch;
+
 struct PageHeapStatistics {
   size_t mapped_bytes;    // committed for data
   size_t used_bytes;      // owned by slabs and extents
@@ -56,8 +58,15 @@ class PageHeap {
   size_t purge_down_to(Slices target);
   // In a forked child: purges that another thread had under way are over.
   void release_lost_claims();
-  // Purges if more than the limit in the knobs is retained.
-  void enforce_retained_limit();
+  // Purges what lay idle for its hold time, a step's worth of it, and what is above the limit.
+  // Returns the nanoseconds until the next step; 0 when nothing is retained.
+  uint64_t maintain();
+
+  // Who is told after a free that it is time for a step, with what is retained above the limit;
+  // false when the caller has to see to it. Called without the page heap's lock, but by a thread
+  // that may be changing its thread heap: no allocation.
+  using Helper = bool (*)(Slices excess);
+  void set_helper(Helper helper) { helper_.store(helper, std::memory_order_release); }
 
   // Takes no huge pages for the next growth.
   void pause_promotion() { promotion_.pause(); }
@@ -143,15 +152,27 @@ class PageHeap {
   }
   Claim claim(HugePage& page, uint32_t slices);
   Claim claim_whole(HugePage& page);
-  // Claims what has been free and backed for a whole round of the sweep.
-  size_t claim_idle(Claim* claims, size_t capacity);
-  size_t claim_down_to(Slices target, Claim* claims, size_t capacity, uint32_t& visits);
-  static uint32_t sweep(HugePage& page);
+  // What may be purged of what is free: all; what was free when the sweep last came by; what has
+  // been for its hold time.
+  enum class Patience : uint8_t { kNone, kOneRound, kHoldTime };
+  struct Sweep {
+    uint32_t visits;  // to huge pages, at most
+    Slices most;
+    Patience patience;
+  };
+  size_t claim_swept(Sweep& sweep, Claim* claims, size_t capacity);
+  static uint32_t idle_slices(HugePage& page, Patience patience);
   HugePage& next_to_sweep();
   uint32_t known_huge_pages() const;
-  bool is_time_to_sweep();
+  Slices retained_limit() const;
+  Slices excess() const;  // over that
+  void enforce_retained_limit();
+  void settle(bool time_to_sweep);
+  bool is_time_to_sweep() const;
   void purge_idle();
   bool purge_claims(const Claim* claims, size_t count, size_t& bytes);
+  size_t purge_batch(PurgeBatch& batch, bool& accepted);
+  size_t purge_whole(const Claim& claim, bool& accepted);
   void release_claim(const Claim& claim, bool purged);
   void* address_of(const HugePage& page) const {
     return reinterpret_cast<void*>(map_.region(page.region).base +
@@ -172,10 +193,11 @@ class PageHeap {
   uint32_t displaced_ = 0;  // huge pages whose memory came from elsewhere
   std::atomic<bool> move_refused_{false};
   std::atomic<Charge> charge_{Charge::kUnknown};
+  std::atomic<Helper> helper_{nullptr};
   uint32_t last_sweep_ = 0;    // milliseconds
+  uint32_t last_turn_ = 0;     // of the demand
   uint32_t sweep_region_ = 0;  // where the sweep goes on
   uint32_t sweep_index_ = 0;
-  uint32_t sweep_steps_ = 0;
   Demand demand_;
   HugePages promoted_;  // known as Backing::kHugePage
 };

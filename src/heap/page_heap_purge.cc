@@ -3,74 +3,130 @@
 // Never: a range handed to the kernel that is not claimed (marked used) first, or live memory would
 // be zeroed; never the lock held over a system call.
 //
-//   purge_idle             what has not been needed for the hold time, a little at a time
-//     claim_idle
-//   enforce_retained_limit
-//     purge_down_to
-//       claim_down_to      the same sweep, until little enough is retained
-//   purge_claims           both end here
-//     release_claim
+//   settle                   after a free: hands over to the helper, or does it here
+//     purge_idle             what has not been needed for the hold time, a little at a time
+//     enforce_retained_limit
+//       purge_down_to        the same sweep, until little enough is retained
+//   maintain                 the same two, for the helper
+//   purge_claims             all end here
+//     purge_batch, release_claim
 #include <algorithm>
 
 #include "heap/extent_cache.h"
 #include "heap/page_heap.h"
+#include "heap/purge_batch.h"
 #include "policy/knobs.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
 namespace {
 
-constexpr uint32_t kSweepSteps = 16;  // in a round
-constexpr uint8_t kSweepsBeforeSplit = 8;
+constexpr uint32_t kSweepSteps = 16;   // in a round
+constexpr size_t kShortestRound = 64;  // milliseconds: the coarse clock ticks every 1 to 10
+// A part of a huge page splits it, so that has to lie idle for longer.
+constexpr uint32_t kPatienceWithParts = 8;
+
+// A round of the sweep takes the shorter of the hold times.
+size_t round_milliseconds() {
+  const size_t small = read_knob(knobs.hold_small_pages);
+  const size_t huge = read_knob(knobs.hold_huge_pages);
+  if (small == 0 || huge == 0) return std::max(small, huge);
+  return std::max(std::min(small, huge), kShortestRound);
+}
+
+// Rounds that free memory of a kind stays; 0: for ever.
+uint32_t rounds_of(Backing backing) {
+  const size_t hold =
+      read_knob(backing == Backing::kHugePage ? knobs.hold_huge_pages : knobs.hold_small_pages);
+  if (hold == 0) return 0;
+  const size_t round = round_milliseconds();
+  return static_cast<uint32_t>(std::max((hold + round / 2) / round, size_t{1}));
+}
+
+uint32_t milliseconds(uint64_t nanoseconds) {
+  return static_cast<uint32_t>(nanoseconds / 1'000'000);
+}
 
 }  // namespace
 
-void PageHeap::enforce_retained_limit() {
+Slices PageHeap::retained_limit() const {
   // What threads keep for themselves counts as well.
   const size_t all = read_knob(knobs.retained_limit);
   const size_t left = all - std::min(all, cache_quotas.granted().bytes());
-  Slices limit{static_cast<uint32_t>(left >> kSliceShift)};
-  if (read_knob(knobs.idle_hold) != 0) limit = std::min(limit, demand_.spare(used()));
-  if (retained() <= limit) return;
-  purge_down_to({limit.count - limit.count / 8});
+  const Slices limit{static_cast<uint32_t>(left >> kSliceShift)};
+  if (read_knob(knobs.hold_small_pages) == 0) return limit;
+  return std::min(limit, demand_.spare(used()));
 }
 
-// A round of the sweep takes the hold time, in sixteen steps.
-bool PageHeap::is_time_to_sweep() {
-  const auto hold = static_cast<uint32_t>(read_knob(knobs.idle_hold));
-  const auto now = static_cast<uint32_t>(backend_->coarse_time() / 1'000'000);
-  if (hold == 0 || now - last_sweep_ < hold / kSweepSteps) return false;
-  last_sweep_ = now;
-  if (++sweep_steps_ % kSweepSteps == 0) demand_.turn(used());
-  return true;
+// With a little slack, so that purges come in batches; not below the limit, which may be in use
+// again in a moment.
+Slices PageHeap::excess() const {
+  const Slices limit = retained_limit();
+  const Slices now = retained();
+  return now.count > limit.count + limit.count / 16 ? now - limit : Slices{0};
 }
 
+void PageHeap::enforce_retained_limit() {
+  if (excess() != Slices{0}) purge_down_to(retained_limit());
+}
+
+void PageHeap::settle(bool time_to_sweep) {
+  const Slices more = excess();
+  if (!time_to_sweep && more == Slices{0}) return;
+  const Helper helper = helper_.load(std::memory_order_relaxed);
+  if (helper != nullptr && helper(more)) return;
+  if (time_to_sweep) purge_idle();
+  enforce_retained_limit();
+}
+
+uint64_t PageHeap::maintain() {
+  purge_idle();
+  enforce_retained_limit();
+  const size_t round = round_milliseconds();
+  if (retained() == Slices{0} || round == 0) return 0;
+  return uint64_t{round} * 1'000'000 / kSweepSteps;
+}
+
+bool PageHeap::is_time_to_sweep() const {
+  const auto round = static_cast<uint32_t>(round_milliseconds());
+  return round != 0 && milliseconds(backend_->coarse_time()) - last_sweep_ >= round / kSweepSteps;
+}
+
+// Bounded, for some thread's free may wait for it; what is left comes with the next step.
 void PageHeap::purge_idle() {
-  constexpr size_t kMost = 16;
+  constexpr size_t kMostClaims = 16;
+  constexpr Slices kMostPurged{128};
   look_at_charge();
-  Claim claims[kMost];
+  Claim claims[kMostClaims];
   size_t claimed;
   {
     LockGuard guard(lock_);
-    claimed = claim_idle(claims, kMost);
+    if (!is_time_to_sweep()) return;
+    last_sweep_ = milliseconds(backend_->coarse_time());
+    if (last_sweep_ - last_turn_ >= read_knob(knobs.hold_small_pages)) {
+      last_turn_ = last_sweep_;
+      demand_.turn(used());
+    }
+    Sweep sweep{.visits = known_huge_pages() / kSweepSteps + 1,
+                .most = kMostPurged,
+                .patience = Patience::kHoldTime};
+    claimed = claim_swept(sweep, claims, kMostClaims);
   }
   size_t bytes = 0;
   if (claimed > 0) purge_claims(claims, claimed, bytes);
 }
 
-// Bounded, for some thread's free waits for it; what is left comes with the next step.
-size_t PageHeap::claim_idle(Claim* claims, size_t capacity) {
-  constexpr uint32_t kMostVisits = 1024;
-  constexpr Slices kMostPurged{128};
-  uint32_t visits = std::min(known_huge_pages() / kSweepSteps + 1, kMostVisits);
+// What the sweep finds; `sweep` is left with what remains to be done.
+size_t PageHeap::claim_swept(Sweep& sweep, Claim* claims, size_t capacity) {
+  constexpr uint32_t kMostVisits = 1024;  // under the lock
   size_t claimed = 0;
-  Slices slices;
-  for (; visits > 0 && claimed < capacity && slices < kMostPurged; --visits) {
+  for (uint32_t count = 0; count < kMostVisits && sweep.visits > 0; ++count, --sweep.visits) {
+    if (claimed == capacity || sweep.most == Slices{0}) break;
     HugePage& page = next_to_sweep();
-    const uint32_t idle = sweep(page);
+    const uint32_t idle = idle_slices(page, sweep.patience);
     if (idle == 0) continue;
     claims[claimed++] = claim(page, idle);
-    slices.count += slices_in(idle);
+    sweep.most.count -= std::min(sweep.most.count, slices_in(idle));
   }
   return claimed;
 }
@@ -83,55 +139,49 @@ HugePage& PageHeap::next_to_sweep() {
   return map_.region(sweep_region_).huge_pages[sweep_index_++];
 }
 
-// The slices that were free the last time and since. A part of a huge page splits it, so that has
-// to lie idle for longer.
-uint32_t PageHeap::sweep(HugePage& page) {
+// The slices that were free a number of rounds ago and since.
+uint32_t PageHeap::idle_slices(HugePage& page, Patience patience) {
   const uint32_t free = page.free_backed();
+  if (patience == Patience::kNone) return free;
+  uint32_t rounds = patience == Patience::kHoldTime ? rounds_of(page.backing) : 1;
+  if (rounds == 0) return 0;
   const bool splits = page.backing == Backing::kHugePage && free != ~uint32_t{0};
-  if (splits && ++page.sweeps < kSweepsBeforeSplit) return 0;
+  if (splits) rounds *= kPatienceWithParts;
+  constexpr uint32_t kMostRounds = 255;
+  if (++page.sweeps < std::min(rounds, kMostRounds)) return 0;
   page.sweeps = 0;
   const uint32_t idle = page.idle & free;
   page.idle = free;
   return idle;
 }
 
+// A clock: what was used since the hand last came by gets another round, unless all is to go.
 size_t PageHeap::purge_down_to(Slices target) {
-  constexpr size_t kLargestBatch = 64;
+  constexpr size_t kMostClaims = 64;
   // Twice around make everything idle, parts of huge pages only after their sweeps.
-  constexpr uint32_t kRounds = 2 + 2 * kSweepsBeforeSplit;
-  Claim claims[kLargestBatch];
-  const size_t batch = std::clamp(read_knob(knobs.purge_batch), size_t{1}, kLargestBatch);
+  constexpr uint32_t kRounds = 2 + 2 * kPatienceWithParts;
   if (retained() <= target) return 0;
   look_at_charge();
-  size_t bytes = 0;
-  uint32_t visits;
+  Sweep sweep{.visits = 0,
+              .most = {},
+              .patience = target == Slices{0} ? Patience::kNone : Patience::kOneRound};
   {
     LockGuard guard(lock_);
-    visits = kRounds * known_huge_pages();
+    sweep.visits = kRounds * known_huge_pages();
   }
-  while (visits > 0 && retained() > target) {
+  Claim claims[kMostClaims];
+  size_t bytes = 0;
+  while (sweep.visits > 0 && retained() > target) {
     size_t claimed;
     {
       LockGuard guard(lock_);
-      claimed = claim_down_to(target, claims, batch, visits);
+      if (retained() <= target) break;
+      sweep.most = retained() - target;
+      claimed = claim_swept(sweep, claims, kMostClaims);
     }
     if (claimed > 0 && !purge_claims(claims, claimed, bytes)) break;
   }
   return bytes;
-}
-
-// A clock: what was used since the hand last came by gets another round, unless all is to go.
-// `visits` is what is left of them; the lock is held for some at a time.
-size_t PageHeap::claim_down_to(Slices target, Claim* claims, size_t capacity, uint32_t& visits) {
-  constexpr uint32_t kMostVisits = 1024;
-  size_t claimed = 0;
-  for (uint32_t count = 0; count < kMostVisits && visits > 0; ++count, --visits) {
-    if (claimed == capacity || retained() <= target) break;
-    HugePage& page = next_to_sweep();
-    const uint32_t idle = target == Slices{0} ? page.free_backed() : sweep(page);
-    if (idle != 0) claims[claimed++] = claim(page, idle);
-  }
-  return claimed;
 }
 
 uint32_t PageHeap::known_huge_pages() const {
@@ -161,49 +211,72 @@ PageHeap::Claim PageHeap::claim_whole(HugePage& page) {
   return {&page, ~uint32_t{0}};
 }
 
+// False once the kernel has refused; what is left of the claims is released unpurged.
 bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
-  const bool charged = is_charged();
+  const size_t most = read_knob(knobs.purge_batch);
+  PurgeBatch batch;
   bool accepted = true;
-  size_t bytes_here = 0;
   for (size_t index = 0; index < count_of_claims; ++index) {
     const Claim& claim = claims[index];
-    const auto start = reinterpret_cast<uintptr_t>(address_of(*claim.page));
-    AddressRange ranges[kSlicesPerHugePage / 2];
-    size_t count_of_ranges = 0;
-    for (uint32_t left = claim.slices; left != 0;) {
-      const auto first = static_cast<uint32_t>(std::countr_zero(left));
-      const auto length = static_cast<uint32_t>(std::countr_one(left >> first));
-      ranges[count_of_ranges++] = {reinterpret_cast<void*>(start + (size_t{first} << kSliceShift)),
-                                   Slices{length}.bytes()};
-      left &= ~(low_mask(length) << first);
-    }
     const bool whole = claim.slices == ~uint32_t{0};
-    const bool decommit = charged && whole && accepted;
-    bool purged = false;
-    if (decommit) {
-      purged = backend_->decommit(ranges[0].start, ranges[0].bytes);
-    } else if (whole && claim.page->displaced) {
-      purged = accepted && backend_->renew(ranges[0].start, ranges[0].bytes);
-      if (purged && claim.page->backing == Backing::kHugePage) promote(*claim.page);
-    } else if (accepted) {
-      purged = backend_->purge(ranges, count_of_ranges) == count_of_ranges;
+    if (whole && (claim.page->displaced || is_charged())) {
+      bytes += purge_whole(claim, accepted);
+      continue;
     }
-    accepted = purged;
-    LockGuard guard(lock_);
-    if (whole && purged) forget_displacement(*claim.page);
-    // A child of a fork may have found it decommitted already.
-    if (decommit && purged && claim.page->committed) {
-      claim.page->committed = false;
-      --committed_.count;
-      count(counters.decommitted_bytes, kHugePageSize);
-    }
-    release_claim(claim, purged);
-    if (purged) bytes_here += Slices{slices_in(claim.slices)}.bytes();
+    const bool fits = batch.has_room() && batch.ranges() < most;
+    if (!fits || !batch.is_of(claim.page->backing)) bytes += purge_batch(batch, accepted);
+    batch.add(claim.page, claim.slices, address_of(*claim.page));
   }
+  bytes += purge_batch(batch, accepted);
   count(counters.purges);
-  count(counters.purged_bytes, bytes_here);
-  bytes += bytes_here;
+  count(counters.purged_bytes, bytes);
   return accepted;
+}
+
+size_t PageHeap::purge_batch(PurgeBatch& batch, bool& accepted) {
+  if (batch.empty()) return 0;
+  const uint64_t start = backend_->precise_time();
+  const size_t purged = accepted ? backend_->purge(batch.first_range(), batch.ranges()) : 0;
+  const uint64_t took = backend_->precise_time() - start;
+  if (purged < batch.ranges()) accepted = false;
+  size_t bytes = 0;
+  {
+    LockGuard guard(lock_);
+    for (const PurgeBatch::Entry& entry : batch) {
+      const bool done = entry.end <= purged;
+      release_claim({entry.page, entry.slices}, done);
+      if (done) bytes += Slices{slices_in(entry.slices)}.bytes();
+    }
+  }
+  count(counters.purge_nanoseconds, took);
+  if (batch.is_of(Backing::kHugePage)) {
+    count(counters.huge_purged_bytes, bytes);
+    count(counters.huge_purge_nanoseconds, took);
+  }
+  batch.clear();
+  return bytes;
+}
+
+// A wholly free huge page that gives more back than its pages: the charge, or its own mapping.
+size_t PageHeap::purge_whole(const Claim& claim, bool& accepted) {
+  HugePage& page = *claim.page;
+  const bool decommit = accepted && is_charged();
+  if (decommit) {
+    accepted = backend_->decommit(address_of(page), kHugePageSize);
+  } else if (accepted) {
+    accepted = backend_->renew(address_of(page), kHugePageSize);
+    if (accepted && page.backing == Backing::kHugePage) promote(page);
+  }
+  LockGuard guard(lock_);
+  if (accepted) forget_displacement(page);
+  // A child of a fork may have found it decommitted already.
+  if (decommit && accepted && page.committed) {
+    page.committed = false;
+    --committed_.count;
+    count(counters.decommitted_bytes, kHugePageSize);
+  }
+  release_claim(claim, accepted);
+  return accepted ? kHugePageSize : 0;
 }
 
 void PageHeap::release_claim(const Claim& claim, bool purged) {

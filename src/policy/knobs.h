@@ -11,8 +11,10 @@ namespace hakmem {
 struct Knobs {
   // Freed memory that stays backed for reuse, process-wide, in bytes; above it the heap purges.
   std::atomic<size_t> retained_limit{size_t{256} << 20};
-  // Milliseconds that freed memory stays backed without being needed again; 0: for ever.
-  std::atomic<size_t> idle_hold{250};
+  // Milliseconds that freed memory stays backed without being needed again, by what it is made of;
+  // 0: for ever.
+  std::atomic<size_t> hold_small_pages{250};
+  std::atomic<size_t> hold_huge_pages{250};
   // Freed extents that one thread keeps for itself, in bytes; 0 turns that level off.
   std::atomic<size_t> thread_cache_limit{size_t{8} << 20};
   // Slabs of one thread, in bytes, from which on its new ones lie on huge pages: growth is expected

@@ -76,6 +76,7 @@ Backend make() {
   backend.promote = promote;
   backend.first_touch = first_touch;
   backend.coarse_time = coarse_time;
+  backend.precise_time = coarse_time;
   backend.purge = purge;
   backend.move = move;
   backend.renew = renew;

@@ -245,13 +245,13 @@ TEST_F(PageHeapTest, WhatWasNeverInUseAtOnceIsNotKept) {
     spans.push_back(heap_.allocate({32 * kSlicesPerHugePage}));
   for (Span* span : spans) heap_.free(span);
   EXPECT_EQ(heap_.statistics().retained_bytes, HugePages{128}.bytes());
-  // The peak is over two hold times later; then an eighth of what is in use stays, or 16 MiB.
+  // The peak is over two hold times later; then a part of what is in use stays, or 4 MiB.
   Span* used = heap_.allocate({32 * kSlicesPerHugePage});
   for (int tick = 0; tick < 48; ++tick) {
     fake.coarse_time += 62'500'001;
     heap_.free(heap_.allocate({1}));
   }
-  EXPECT_LE(heap_.statistics().retained_bytes, size_t{16} << 20);
+  EXPECT_LE(heap_.statistics().retained_bytes, size_t{4} << 20);
   heap_.free(used);
 }
 
@@ -294,12 +294,12 @@ TEST_F(PageHeapTest, BackedRoomGoesBeforeFreshRoomOfAFullerHugePage) {
 }
 
 TEST_F(PageHeapTest, WhatIsNotNeededAgainGoesBackAfterTheHoldTime) {
-  constexpr uint64_t kTick = 100'000'000;  // a tenth of the hold time
+  const uint64_t kTick = knobs.hold_small_pages.load() * 1'000'000 / 10;
   Span* idle = heap_.allocate({20 * kSlicesPerHugePage});
   Span* busy = heap_.allocate({20 * kSlicesPerHugePage});
   memset(start(idle), 1, HugePages{20}.bytes());
   heap_.free(idle);
-  for (int tick = 0; tick < 30; ++tick) {
+  for (int tick = 0; tick < 60; ++tick) {
     fake.coarse_time += kTick;
     memset(start(busy), 1, HugePages{20}.bytes());
     heap_.free(busy);

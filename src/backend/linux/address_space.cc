@@ -8,6 +8,7 @@
 
 #include "backend/linux/linux_backend.h"
 #include "backend/linux/process_limits.h"
+#include "backend/linux/purge_ladder.h"
 #include "base/bits.h"
 #include "base/log.h"
 #include "base/system_call.h"
@@ -63,18 +64,9 @@ bool decommit(void* start, size_t bytes) {
       system_call(SYS_mmap, start, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1));
 }
 
-size_t purge(const AddressRange* ranges, size_t count) {
-  for (size_t index = 0; index < count; ++index) {
-    // EINVAL: locked memory (mlockall), which stays resident by the program's own wish.
-    const AddressRange& range = ranges[index];
-    if (system_call(SYS_madvise, range.start, range.bytes, MADV_DONTNEED) != 0) return index;
-  }
-  return count;
-}
-
 bool purge_one(void* start, size_t bytes) {
   const AddressRange range{start, bytes};
-  return purge(&range, 1) == 1;
+  return purge_ranges(&range, 1) == 1;
 }
 
 // MREMAP_DONTUNMAP since Linux 5.7. The kernel unmaps `to` first, and maps it again under the
@@ -112,10 +104,14 @@ uint64_t nanoseconds_of(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
+uint64_t precise_time() {
+  return nanoseconds_of(CLOCK_MONOTONIC);
+}
+
 uint64_t first_touch(void* page) {
-  const uint64_t start = nanoseconds_of(CLOCK_MONOTONIC);
+  const uint64_t start = precise_time();
   *static_cast<volatile char*>(page) = 0;
-  return nanoseconds_of(CLOCK_MONOTONIC) - start;
+  return precise_time() - start;
 }
 
 uint64_t coarse_time() {
@@ -144,7 +140,8 @@ constinit const Backend kLinuxBackend = {
     .promote = promote,
     .first_touch = first_touch,
     .coarse_time = coarse_time,
-    .purge = purge,
+    .precise_time = precise_time,
+    .purge = purge_ranges,
     .move = move,
     .renew = renew,
     .exclude_from_dump = exclude_from_dump,

@@ -1,0 +1,132 @@
+// Owns: the rungs of the ladder and the steps down.
+// Called by: see purge_ladder.h.
+// Never: a step down for what is the range's fault and not the rung's.
+#include "backend/linux/purge_ladder.h"
+
+#include <errno.h>
+#include <linux/mman.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/system_call.h"
+
+namespace hakmem {
+namespace {
+
+// The process itself, without a descriptor that a child could inherit or a program close (pidfd.h,
+// Linux 6.14).
+constexpr int kPidfdSelfProcess = -10001;
+constexpr long kProcessMadviseNumber = 440;  // of every architecture; missing in older headers
+constexpr size_t kMostRanges = 1024;         // UIO_MAXIOV
+
+static_assert(sizeof(AddressRange) == sizeof(iovec));
+static_assert(offsetof(AddressRange, start) == offsetof(iovec, iov_base));
+static_assert(offsetof(AddressRange, bytes) == offsetof(iovec, iov_len));
+
+constinit std::atomic<PurgeRung> rung{PurgeRung::kProcessMadvise};
+constinit std::atomic<PurgeRanges> ring_purge{nullptr};
+
+void step_down_from(PurgeRung failed) {
+  const auto next = static_cast<PurgeRung>(static_cast<uint8_t>(failed) + 1);
+  rung.compare_exchange_strong(failed, next, std::memory_order_relaxed);
+}
+
+// EINVAL: locked memory (mlockall), which stays resident by the program's own wish.
+size_t purge_one_by_one(const AddressRange* ranges, size_t count) {
+  constexpr int kTries = 3;  // EAGAIN: the kernel was short of something
+  for (size_t index = 0; index < count; ++index) {
+    long result = -EAGAIN;
+    for (int tries = 0; tries < kTries && result == -EAGAIN; ++tries) {
+      result = system_call(SYS_madvise, ranges[index].start, ranges[index].bytes, MADV_DONTNEED);
+    }
+    if (result != 0) return index;
+  }
+  return count;
+}
+
+// How many ranges lie wholly within the first `bytes`.
+size_t whole_ranges(const AddressRange* ranges, size_t count, size_t bytes) {
+  size_t index = 0;
+  for (; index < count && ranges[index].bytes <= bytes; ++index) bytes -= ranges[index].bytes;
+  return index;
+}
+
+struct Progress {
+  size_t purged;  // ranges
+  bool refused;   // the call as such
+};
+
+// A partial result ends before the first range that the kernel did not take, or within it. Purging
+// a range twice does no harm.
+Progress purge_by_process_madvise(const AddressRange* ranges, size_t count) {
+  size_t done = 0;
+  while (done < count) {
+    const size_t asked = std::min(count - done, kMostRanges);
+    const long result = system_call(kProcessMadviseNumber, kPidfdSelfProcess, ranges + done, asked,
+                                    MADV_DONTNEED, 0);
+    if (result < 0) {
+      const bool once = result == -EAGAIN || result == -ENOMEM;
+      return {done, done == 0 && !once};
+    }
+    const size_t whole = whole_ranges(ranges + done, asked, static_cast<size_t>(result));
+    if (whole == 0) break;
+    done += whole;
+  }
+  return {done, false};
+}
+
+}  // namespace
+
+void start_purging_at(PurgeRung first) {
+  rung.store(first, std::memory_order_relaxed);
+}
+
+void set_ring_purge(PurgeRanges purge) {
+  ring_purge.store(purge, std::memory_order_relaxed);
+}
+
+PurgeRung purge_rung() {
+  return rung.load(std::memory_order_relaxed);
+}
+
+const char* purge_rung_name(PurgeRung which) {
+  switch (which) {
+    case PurgeRung::kRing:
+      return "uring";
+    case PurgeRung::kProcessMadvise:
+      return "process_madvise";
+    case PurgeRung::kMadvise:
+      return "madvise";
+    case PurgeRung::kNone:
+      return "off";
+  }
+  return "";
+}
+
+size_t purge_ranges(const AddressRange* ranges, size_t count) {
+  size_t done = 0;
+  if (purge_rung() == PurgeRung::kNone) return 0;
+  if (purge_rung() == PurgeRung::kRing) {
+    const PurgeRanges purge = ring_purge.load(std::memory_order_relaxed);
+    if (purge != nullptr) done = purge(ranges, count);
+    if (done == count) return count;
+    if (done == 0) step_down_from(PurgeRung::kRing);
+  }
+  bool refused = false;
+  if (purge_rung() == PurgeRung::kProcessMadvise) {
+    // One range alone costs less by the older call.
+    if (count - done > 1) {
+      const Progress progress = purge_by_process_madvise(ranges + done, count - done);
+      refused = progress.refused;
+      done += progress.purged;
+    }
+  }
+  const size_t by_madvise = purge_one_by_one(ranges + done, count - done);
+  // What the range itself forbids both calls refuse.
+  if (refused && by_madvise > 0) step_down_from(PurgeRung::kProcessMadvise);
+  return done + by_madvise;
+}
+
+}  // namespace hakmem

@@ -1,0 +1,37 @@
+// Owns: which system call gives memory back: the best one that this kernel and this container
+// allow. Called by: kLinuxBackend; the life cycle (choice), statistics (rung in use). Never: a
+// range reported as purged that the kernel has not confirmed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "backend/backend.h"
+
+namespace hakmem {
+
+// From the best down; each is tried once, and what answers EPERM (a container's filter), ENOSYS,
+// EBADF or EINVAL (a kernel without it) is not asked again in this process.
+enum class PurgeRung : uint8_t {
+  kRing,            // io_uring: waits for the kernel's workers; only where it is asked for
+  kProcessMadvise,  // process_madvise(2) on the process itself: many ranges, one call; Linux 6.15
+  kMadvise,         // madvise(2), range by range: everywhere
+  kNone,            // memory is not given back
+};
+
+// A function like Backend::purge, from a module.
+using PurgeRanges = size_t (*)(const AddressRange* ranges, size_t count);
+
+// Where the ladder starts. Before other threads purge.
+void start_purging_at(PurgeRung rung);
+// What kRing calls; without it that rung steps down at once.
+void set_ring_purge(PurgeRanges purge);
+
+// The rung that the next purge will be tried on.
+PurgeRung purge_rung();
+const char* purge_rung_name(PurgeRung rung);
+
+// See Backend::purge. Thread-safe.
+size_t purge_ranges(const AddressRange* ranges, size_t count);
+
+}  // namespace hakmem
