@@ -144,6 +144,12 @@ void set_option(Option option, Text value, const char* variable) {
       if (accepted) current.large_threshold = bytes;
       break;
     }
+    case Option::purge: {
+      const int index = index_in(description.accepted, value);
+      accepted = index >= 0;
+      if (accepted) current.purge = static_cast<PurgeMethod>(index);
+      break;
+    }
     case Option::free_policy: {
       const int index = index_in(description.accepted, value);
       accepted = index >= 0;

@@ -25,6 +25,8 @@ enum class FeatureCategory : uint8_t { alloc, cache, learning, memory, debug };
 
 enum class Source : uint8_t { kDefault, kMode, kCompiledIn, kEnvironment, kLegacyVariable };
 
+enum class PurgeMethod : uint8_t { automatic, process_madvise, madvise, uring, off };
+
 enum class FreePolicy : uint8_t { batch, keep, adaptive };
 
 // One row of features.def.
@@ -65,6 +67,7 @@ struct Configuration {
   Source mode_source = Source::kDefault;
   std::array<Setting, kFeatureCount> features{};
   size_t large_threshold = size_t{2} << 20;  // bytes
+  PurgeMethod purge = PurgeMethod::automatic;
   FreePolicy free_policy = FreePolicy::adaptive;
   char stats_file[256] = "";  // a copy: programs write over their environment
   bool verbose = false;

@@ -1,6 +1,7 @@
 // Owns: the table that HAKMEM_VERBOSE=1 and hakmem_print_configuration show.
 // Called by: life_cycle.cc, control.cc.
 // Never: a feature shown as on that this version does not act on.
+#include "backend/linux/purge_ladder.h"
 #include "base/log.h"
 #include "frontend/configuration.h"
 #include "frontend/version.h"
@@ -62,6 +63,7 @@ void print_configuration(int descriptor) {
   }
   for (const FeatureDescription& feature : kFeatures) print_feature(feature, descriptor);
   line.text("  option    large_threshold ").decimal(settings.large_threshold).send(descriptor);
+  line.text("  option    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
   const char* policies[] = {"batch", "keep", "adaptive"};
   line.text("  option    free_policy     ")
       .text(policies[static_cast<size_t>(settings.free_policy)]);

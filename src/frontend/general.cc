@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "frontend/background.h"
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
 #include "frontend/early_memory.h"
@@ -53,7 +54,11 @@ void* allocate_general(size_t size) {
   if (HAKMEM_UNLIKELY(too_large(size))) return or_out_of_memory(nullptr);
   ThreadHeap* heap = serving_heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
-  if (HAKMEM_LIKELY(heap != nullptr)) return or_out_of_memory(heap_allocate(heap, size));
+  if (HAKMEM_LIKELY(heap != nullptr)) {
+    void* block = heap_allocate(heap, size);
+    make_background_if_wanted();
+    return or_out_of_memory(block);
+  }
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
   if (const LibcMalloc* libc = libc_malloc()) return libc->malloc(size);
   return or_out_of_memory(allocate_early(size, 1));

@@ -7,7 +7,9 @@
 #include <pthread.h>
 
 #include "backend/linux/linux_backend.h"
+#include "backend/linux/purge_ladder.h"
 #include "base/environment.h"
+#include "frontend/background.h"
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
 #include "frontend/handshake.h"
@@ -44,6 +46,20 @@ void apply_to_knobs(const Configuration& settings) {
   if (!settings.has(Feature::batch)) knobs.purge_batch.store(1, std::memory_order_relaxed);
 }
 
+PurgeRung first_purge_rung(const Configuration& settings) {
+  switch (settings.purge) {
+    case PurgeMethod::automatic:
+    case PurgeMethod::process_madvise:
+    case PurgeMethod::uring:
+      return PurgeRung::kProcessMadvise;
+    case PurgeMethod::madvise:
+      return PurgeRung::kMadvise;
+    case PurgeMethod::off:
+      return PurgeRung::kNone;
+  }
+  return PurgeRung::kMadvise;
+}
+
 __thread bool ending __attribute__((tls_model("initial-exec"))) = false;
 
 void on_thread_exit(void*) {
@@ -53,6 +69,7 @@ void on_thread_exit(void*) {
 
 // Locks are taken in the order of their ranks.
 void before_fork() {
+  hold_background(true);
   heap_before_fork();
   direct_maps_before_fork();
 }
@@ -60,12 +77,14 @@ void before_fork() {
 void after_fork_in_parent() {
   direct_maps_after_fork_in_parent();
   heap_after_fork_in_parent();
+  hold_background(false);
   if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
 }
 
 void after_fork_in_child() {
   direct_maps_after_fork_in_child();
   heap_after_fork_in_child();
+  hold_background(false);
 }
 
 // The first constructor of the process (-z initfirst): handlers that other libraries register for
@@ -99,6 +118,8 @@ void start_up() {
   started = true;
   parse_configuration();
   apply_to_knobs(configuration());
+  start_purging_at(first_purge_rung(configuration()));
+  prepare_background();
 }
 
 bool thread_is_ending() {

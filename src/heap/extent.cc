@@ -132,6 +132,21 @@ void drop_all_cached_extents() {
   }
 }
 
+uint64_t drop_idle_caches() {
+  static constinit uint64_t last_look = 0;
+  const uint64_t hold = uint64_t{read_knob(knobs.hold_small_pages)} * 1'000'000;
+  if (hold == 0) return 0;
+  const uint64_t now = page_heap.backend().coarse_time();
+  const bool time_to_look = now - last_look >= hold;
+  if (time_to_look) last_look = now;
+  bool held = false;
+  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
+    if (time_to_look && heap->extents.has_been_idle()) drop_cached_extents(*heap);
+    held = held || heap->extents.held() != Slices{0};
+  }
+  return held ? hold : 0;
+}
+
 Span* allocate_span(Slices length, Slices alignment, Backing backing) {
   if (Span* span = page_heap.allocate(length, alignment, backing)) return span;
   drop_all_cached_extents();

@@ -47,6 +47,7 @@ class ExtentCache {
       Span* extent = slots_[slot].exchange(nullptr, std::memory_order_acquire);
       if (extent != nullptr) {
         worth_ = std::min(worth_ + 1, kSlots * kWorthPerSlot);
+        note_use();
         hits_.store(hits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return extent;
       }
@@ -56,6 +57,7 @@ class ExtentCache {
 
   // Keeps `extent`; returns the one that has to leave for it, or nullptr.
   Span* put(Span* extent) {
+    note_use();
     const uint32_t slot = slot_for_one_more();
     lengths_[slot] = extent->slices;
     Span* displaced = slots_[slot].exchange(extent, std::memory_order_acq_rel);
@@ -73,6 +75,14 @@ class ExtentCache {
     Slices sum;
     for (uint32_t slot = 0; slot < kSlots; ++slot) sum.count += holds(slot) ? lengths_[slot] : 0;
     return sum;
+  }
+
+  // Whether the owner neither put nor took since the last call, which is another thread's.
+  bool has_been_idle() {
+    const uint32_t now = uses_.load(std::memory_order_relaxed);
+    const bool idle = now == uses_seen_;
+    uses_seen_ = now;
+    return idle;
   }
 
   Slices quota;  // of cache_quotas; the owner's
@@ -100,6 +110,10 @@ class ExtentCache {
     return oldest_++ % kSlots;
   }
 
+  void note_use() {
+    uses_.store(uses_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
   bool holds(uint32_t slot) const {
     return slots_[slot].load(std::memory_order_relaxed) != nullptr;
   }
@@ -109,6 +123,8 @@ class ExtentCache {
   uint32_t oldest_ = 0;
   uint32_t worth_ = kSlots * kWorthPerSlot;
   std::atomic<uint64_t> hits_{0};
+  std::atomic<uint32_t> uses_{0};
+  uint32_t uses_seen_ = 0;
 };
 
 }  // namespace hakmem

@@ -96,6 +96,12 @@ size_t heap_trim(size_t keep) {
   return page_heap.purge_down_to({static_cast<uint32_t>(keep >> kSliceShift)});
 }
 
+uint64_t heap_maintain() {
+  const uint64_t until_caches_are_idle = drop_idle_caches();
+  const uint64_t until_next_step = page_heap.maintain();
+  return until_next_step != 0 ? until_next_step : until_caches_are_idle;
+}
+
 void heap_before_fork() {
   registry_before_fork();
   arenas_before_fork();

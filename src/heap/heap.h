@@ -34,6 +34,11 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
 // keeping at most `keep` bytes retained. Returns the bytes given back.
 size_t heap_trim(size_t keep);
 
+// What a background thread does: purges what lay idle, a step's worth of it, the caches of threads
+// that sleep included, and what is above the limit. Returns the nanoseconds until the next step, 0
+// when there is nothing left to do.
+uint64_t heap_maintain();
+
 struct HeapStatistics {
   size_t allocated_bytes;  // in live blocks, rounded up to their class
   size_t active_bytes;     // in slabs and extents that hold live blocks

@@ -71,6 +71,9 @@ Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
     first = span != nullptr && is_first_on_huge_page(span);
   }
   if (!moves.empty()) carry_out(moves);
+  if (span != nullptr && span->zeroed) {
+    if (const Helper helper = helper_.load(std::memory_order_relaxed)) helper(Slices{0});
+  }
   if (first) promotion_.first_touch_took(backend_->first_touch(map_.start_of(span)));
   return span;
 }

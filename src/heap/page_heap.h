@@ -62,8 +62,8 @@ class PageHeap {
   // Returns the nanoseconds until the next step; 0 when nothing is retained.
   uint64_t maintain();
 
-  // Who is told after a free that it is time for a step, with what is retained above the limit;
-  // false when the caller has to see to it. Called without the page heap's lock, but by a thread
+  // Who is told when fresh memory is taken, and after a free when it is time for a step, with what
+  // is retained above the limit; false when the caller has to see to that. Called without the page heap's lock, but by a thread
   // that may be changing its thread heap: no allocation.
   using Helper = bool (*)(Slices excess);
   void set_helper(Helper helper) { helper_.store(helper, std::memory_order_release); }

@@ -1,0 +1,82 @@
+// Owns: the choice between the background thread and inline purging.
+// Called by: see background.h; hand_over by the page heap after frees and growth.
+// Never: more than some memory above the limit left to a thread that may wait for a CPU.
+#include "frontend/background.h"
+
+#include <errno.h>
+
+#include "backend/linux/background_thread.h"
+#include "frontend/configuration.h"
+#include "heap/heap.h"
+#include "heap/page_heap.h"
+
+// Since glibc 2.32; without it no program is known to have threads.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
+
+namespace hakmem {
+namespace {
+
+// Above the limit; then the thread that frees helps.
+constexpr size_t kMostLeftToThread = size_t{16} << 20;
+// Of less in use a thread cannot give back much.
+constexpr size_t kWorthAThread = size_t{4} << 20;
+
+constinit std::atomic<bool> forking{false};
+constinit bool allowed = false;
+constinit bool only_with_threads = true;
+
+// unshare(CLONE_NEWUSER) and its like fail in a process of several threads: a program that has one
+// is left with one.
+bool may_have_thread() {
+  if (!allowed) return false;
+  if (!only_with_threads) return true;
+  return &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
+}
+
+bool hand_over(Slices excess) {
+  if (!background_thread_is_running()) {
+    if (may_have_thread() && page_heap.demand().peak().bytes() >= kWorthAThread) {
+      background_wanted.store(true, std::memory_order_relaxed);
+    }
+    return false;
+  }
+  if (excess.bytes() > kMostLeftToThread) return false;
+  if (excess != Slices{0}) {
+    wake_background_thread();
+  } else {
+    rouse_background_thread();
+  }
+  return true;
+}
+
+}  // namespace
+
+constinit std::atomic<bool> background_wanted{false};
+
+void prepare_background() {
+  const Configuration& settings = configuration();
+  allowed = settings.has(Feature::background) && !settings.is(Feature::background, "uring");
+  only_with_threads = settings.is(Feature::background, "auto");
+  if (allowed) page_heap.set_helper(hand_over);
+}
+
+void make_background() {
+  if (forking.load(std::memory_order_relaxed)) return;
+  if (!background_wanted.exchange(false, std::memory_order_relaxed)) return;
+  const int saved = errno;
+  // A program that has no room for a thread is not asked again and again.
+  if (!start_background_thread(heap_maintain) && !background_thread_is_running()) {
+    page_heap.set_helper(nullptr);
+  }
+  errno = saved;
+}
+
+void hold_background(bool now_forking) {
+  forking.store(now_forking, std::memory_order_relaxed);
+}
+
+const char* background_in_use() {
+  return background_thread_is_running() ? "thread" : "none";
+}
+
+}  // namespace hakmem
