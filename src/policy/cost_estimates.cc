@@ -1,0 +1,45 @@
+// Owns: the arithmetic from a measurement to an estimate.
+// Called by: see cost_estimates.h.
+// Never: a read-modify-write; a lost sample is cheaper.
+#include "policy/cost_estimates.h"
+
+#include <algorithm>
+
+#include "policy/running_estimate.h"
+
+namespace hakmem {
+
+namespace {
+
+// One preempted measurement less than doubles an estimate; of a host that turned cold, 60 times as
+// dear, four fifths are known after 16 huge pages.
+constexpr uint32_t kShift = 3;
+
+void record(std::atomic<uint64_t>& estimate, size_t bytes, uint64_t ns) {
+  if (bytes < CostEstimates::kSmallestSample) return;
+  constexpr uint64_t kLongest = uint64_t{1} << 43;  // 2.4 hours; times a MiB still fits
+  const uint64_t per_mib = (std::min(ns, kLongest) << 20) / bytes;
+  const uint64_t sample = std::min(per_mib, CostEstimates::kDearest);
+  estimate.store(follow(estimate.load(std::memory_order_relaxed), sample, kShift),
+                 std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void CostEstimates::record_purge(MemoryKind kind, size_t bytes, uint64_t ns) {
+  record(purge_[static_cast<size_t>(kind)], bytes, ns - std::min(ns, kPurgeCall));
+}
+
+void CostEstimates::record_fault(MemoryKind kind, size_t bytes, uint64_t ns) {
+  record(fault_[static_cast<size_t>(kind)], bytes, ns);
+}
+
+uint64_t CostEstimates::purge_per_mib(MemoryKind kind) const {
+  return purge_[static_cast<size_t>(kind)].load(std::memory_order_relaxed);
+}
+
+uint64_t CostEstimates::fault_per_mib(MemoryKind kind) const {
+  return fault_[static_cast<size_t>(kind)].load(std::memory_order_relaxed);
+}
+
+}  // namespace hakmem

@@ -1,0 +1,23 @@
+// Owns: the hold times of all kinds and size bands, as plain numbers.
+// Called by: what writes the knobs, whenever the price or the costs may have changed.
+// Never: state.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "policy/memory_price.h"
+
+namespace hakmem {
+
+// Nanoseconds by SizeBand; MemoryPrice::kForever where nothing is given back.
+struct HoldTimes {
+  std::array<uint64_t, kSizeBands> small_pages;
+  std::array<uint64_t, kSizeBands> huge_page;
+};
+
+// From any thread. The bands are read one after another: one that changes meanwhile may be new
+// while the one before is old.
+HoldTimes hold_times(const MemoryPrice& price);
+
+}  // namespace hakmem
