@@ -3,24 +3,15 @@
 // Never: a descriptor left open, a changed errno, stdio.
 #include "backend/linux/process_limits.h"
 
-#include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
+#include "backend/linux/small_file.h"
 #include "base/system_call.h"
 
 namespace hakmem {
 namespace {
-
-// Reads the start of a small file; returns the length, 0 when it cannot be read.
-size_t read_start(const char* path, char* buffer, size_t capacity) {
-  const long descriptor = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return 0;
-  const long length = system_call(SYS_read, descriptor, buffer, capacity);
-  system_call(SYS_close, descriptor);
-  return length > 0 ? static_cast<size_t>(length) : 0;
-}
 
 // The given field of /proc/self/statm (0: mapped, 1: resident), in bytes; 0 without /proc.
 size_t statm_bytes(int field) {
