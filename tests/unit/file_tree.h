@@ -52,11 +52,12 @@ class FileTree {
   static std::string v1_mount(const std::string& root, const std::string& point) {
     return "35 31 0:32 " + root + " " + point + " rw,relatime - cgroup cgroup rw,cpu,memory\n";
   }
+  // Among mounts of other kinds, the last of which has a group of every name in these tests.
   void write_mounts(const std::string& mounts) {
     write("/proc/self/mountinfo",
-          "23 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw,memory\n"
-          "30 23 0:33 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n" +
-              mounts);
+          "23 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw,memory\n" + mounts +
+              "30 23 0:33 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n");
+    write("/sys/fs/cgroup/cpuset/web/cgroup.procs", "");
   }
   void write_v2_group(const std::string& directory, const std::string& max, const std::string& high,
                       size_t current, size_t inactive_file) {

@@ -11,8 +11,8 @@ namespace hakmem {
 
 // A trigger of the kernel's pressure stall information (Documentation/accounting/psi.rst): it fires
 // when some task waited for memory for 150 ms within 2 s, the shortest window that needs no
-// CAP_SYS_RESOURCE (since 6.5; before, no trigger is to be had without it). An event of the same
-// trigger comes at most once per window.
+// CAP_SYS_RESOURCE; older kernels give no trigger at all without it. There is at most one event
+// per window.
 //
 // Programs close descriptors that they did not open and reuse the numbers: whether the descriptor
 // is still that file is asked before each use. A child of fork leaves its parent's trigger to the
