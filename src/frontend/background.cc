@@ -7,6 +7,7 @@
 
 #include "backend/linux/background_thread.h"
 #include "frontend/configuration.h"
+#include "frontend/upkeep.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
 
@@ -33,20 +34,32 @@ bool may_have_thread() {
   return &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
 }
 
-bool hand_over(Slices excess) {
+bool hand_over(PageHeap::Notice notice, Slices excess) {
   if (!background_thread_is_running()) {
     if (may_have_thread() && page_heap.demand().peak().bytes() >= kWorthAThread) {
       background_wanted.store(true, std::memory_order_relaxed);
     }
+    upkeep();
     return false;
   }
-  if (excess.bytes() > kMostLeftToThread) return false;
-  if (excess != Slices{0}) {
-    wake_background_thread();
-  } else {
-    rouse_background_thread();
+  switch (notice) {
+    case PageHeap::Notice::kGrowth:
+      // The thread may sleep until it is woken, which costs more than a look at the limits.
+      upkeep();
+      return true;
+    case PageHeap::Notice::kIdle:
+      rouse_background_thread();
+      return true;
+    case PageHeap::Notice::kExcess:
+      wake_background_thread();
+      return excess.bytes() <= kMostLeftToThread;
   }
-  return true;
+  return false;
+}
+
+uint64_t work() {
+  upkeep();
+  return heap_maintain();
 }
 
 }  // namespace
@@ -57,7 +70,8 @@ void prepare_background() {
   const Configuration& settings = configuration();
   allowed = settings.has(Feature::background) && !settings.is(Feature::background, "uring");
   only_with_threads = settings.is(Feature::background, "auto");
-  if (allowed) page_heap.set_helper(hand_over);
+  // Where nothing is kept there is nothing to hand over.
+  if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }
 
 void make_background() {
@@ -65,7 +79,7 @@ void make_background() {
   if (!background_wanted.exchange(false, std::memory_order_relaxed)) return;
   const int saved = errno;
   // A program that has no room for a thread is not asked again and again.
-  if (!start_background_thread(heap_maintain) && !background_thread_is_running()) {
+  if (!start_background_thread(work) && !background_thread_is_running()) {
     page_heap.set_helper(nullptr);
   }
   errno = saved;

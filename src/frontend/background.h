@@ -16,8 +16,8 @@ void prepare_background();
 extern std::atomic<bool> background_wanted;
 void make_background();
 
-// The outermost end of a malloc: nothing of the heap is held or half done, so that the thread, which
-// itself allocates, can be made here. Preserves errno.
+// The outermost end of a malloc: nothing of the heap is held or half done, so that the thread,
+// which itself allocates, can be made here. Preserves errno.
 inline void make_background_if_wanted() {
   if (HAKMEM_UNLIKELY(background_wanted.load(std::memory_order_relaxed))) make_background();
 }

@@ -144,6 +144,15 @@ void set_option(Option option, Text value, const char* variable) {
       if (accepted) current.large_threshold = bytes;
       break;
     }
+    case Option::limit: {
+      size_t bytes;
+      accepted = parse_bytes(value, bytes) && bytes >= (size_t{1} << 20);
+      if (accepted) current.limit = bytes;
+      break;
+    }
+    case Option::memory_price:
+      accepted = parse_bytes(value, current.memory_price);
+      break;
     case Option::purge: {
       const int index = index_in(description.accepted, value);
       accepted = index >= 0;

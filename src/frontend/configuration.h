@@ -67,6 +67,8 @@ struct Configuration {
   Source mode_source = Source::kDefault;
   std::array<Setting, kFeatureCount> features{};
   size_t large_threshold = size_t{2} << 20;  // bytes
+  size_t limit = SIZE_MAX;                   // bytes of resident memory to stay below
+  size_t memory_price = 1500000;             // nanoseconds per MiB and second; 0: memory is free
   PurgeMethod purge = PurgeMethod::automatic;
   FreePolicy free_policy = FreePolicy::adaptive;
   char stats_file[256] = "";  // a copy: programs write over their environment

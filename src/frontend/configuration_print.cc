@@ -63,6 +63,10 @@ void print_configuration(int descriptor) {
   }
   for (const FeatureDescription& feature : kFeatures) print_feature(feature, descriptor);
   line.text("  option    large_threshold ").decimal(settings.large_threshold).send(descriptor);
+  if (settings.limit != SIZE_MAX) {
+    line.text("  option    limit           ").decimal(settings.limit).send(descriptor);
+  }
+  line.text("  option    memory_price    ").decimal(settings.memory_price).send(descriptor);
   line.text("  option    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
   const char* policies[] = {"batch", "keep", "adaptive"};
   line.text("  option    free_policy     ")

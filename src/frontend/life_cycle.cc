@@ -14,6 +14,7 @@
 #include "frontend/direct_maps.h"
 #include "frontend/handshake.h"
 #include "frontend/statistics_print.h"
+#include "frontend/upkeep.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
@@ -32,8 +33,6 @@ void apply_to_knobs(const Configuration& settings) {
     knobs.thread_cache_limit.store(0, std::memory_order_relaxed);
   } else if (settings.free_policy == FreePolicy::keep) {
     knobs.retained_limit.store(SIZE_MAX, std::memory_order_relaxed);
-    knobs.hold_small_pages.store(0, std::memory_order_relaxed);
-    knobs.hold_huge_pages.store(0, std::memory_order_relaxed);
   }
   // Transparent huge pages are 2 MiB, the heap's huge page, where pages are 4 KiB.
   if (!settings.has(Feature::thp) || kLinuxBackend.page_size() != 4096) {
@@ -119,6 +118,7 @@ void start_up() {
   parse_configuration();
   apply_to_knobs(configuration());
   start_purging_at(first_purge_rung(configuration()));
+  prepare_upkeep();
   prepare_background();
 }
 

@@ -10,9 +10,11 @@
 #include "base/log.h"
 #include "base/system_call.h"
 #include "frontend/configuration.h"
+#include "frontend/upkeep.h"
 #include "frontend/version.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
+#include "policy/knobs.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -80,6 +82,18 @@ void print_statistics(int descriptor) {
   print_value("retained", heap.retained_bytes, "bytes free and kept backed for reuse", descriptor);
   print_value("extent_cache_hits", heap.extent_cache_hits,
               "extents served from the thread's own freed ones", descriptor);
+  print_value("memory_price", memory_price().price(), "ns for holding an idle MiB for a second",
+              descriptor);
+  for (const MemoryKind kind : {MemoryKind::kSmallPages, MemoryKind::kHugePage}) {
+    const bool huge = kind == MemoryKind::kHugePage;
+    print_value(huge ? "huge_purge_cost" : "small_purge_cost", cost_estimates().purge_per_mib(kind),
+                "ns to give a MiB back", descriptor);
+    print_value(huge ? "huge_fault_cost" : "small_fault_cost", cost_estimates().fault_per_mib(kind),
+                "ns to touch a MiB anew", descriptor);
+    print_value(huge ? "huge_hold" : "small_hold",
+                read_knob(huge ? knobs.hold_huge_pages : knobs.hold_small_pages),
+                "ms that free memory stays; 0: for ever", descriptor);
+  }
 #define HAKMEM_COUNTER(name, meaning) \
   print_value(#name, counters.name.load(std::memory_order_relaxed), meaning, descriptor);
 #include "telemetry/counters.def"

@@ -96,6 +96,11 @@ size_t heap_trim(size_t keep) {
   return page_heap.purge_down_to({static_cast<uint32_t>(keep >> kSliceShift)});
 }
 
+void heap_give_back() {
+  drop_all_cached_extents();
+  page_heap.purge_down_to({0});
+}
+
 uint64_t heap_maintain() {
   const uint64_t until_caches_are_idle = drop_idle_caches();
   const uint64_t until_next_step = page_heap.maintain();

@@ -34,6 +34,9 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
 // keeping at most `keep` bytes retained. Returns the bytes given back.
 size_t heap_trim(size_t keep);
 
+// As heap_trim(0), but for what the calling thread itself has to settle: callable from a helper.
+void heap_give_back();
+
 // What a background thread does: purges what lay idle, a step's worth of it, the caches of threads
 // that sleep included, and what is above the limit. Returns the nanoseconds until the next step, 0
 // when there is nothing left to do.

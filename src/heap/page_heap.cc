@@ -4,6 +4,7 @@
 //
 //   allocate
 //     try_allocate               a promoted huge page is touched here, and timed
+//       took_fresh_memory        so is a small page now and then
 //     allocate_locked
 //       place_within_huge_page   below 2 MiB: the fullest huge page that has room
 //       place_across_huge_pages  2 MiB and more: the tightest run of slices (free_run.cc), or
@@ -71,11 +72,25 @@ Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
     first = span != nullptr && is_first_on_huge_page(span);
   }
   if (!moves.empty()) carry_out(moves);
-  if (span != nullptr && span->zeroed) {
-    if (const Helper helper = helper_.load(std::memory_order_relaxed)) helper(Slices{0});
+  if (first) {
+    const uint64_t took = backend_->first_touch(map_.start_of(span));
+    promotion_.first_touch_took(took);
+    count(counters.huge_touched_bytes, kHugePageSize);
+    count(counters.huge_touch_nanoseconds, took);
   }
-  if (first) promotion_.first_touch_took(backend_->first_touch(map_.start_of(span)));
+  if (span != nullptr && span->zeroed) took_fresh_memory(*span, backing);
   return span;
+}
+
+void PageHeap::took_fresh_memory(const Span& span, Backing backing) {
+  constexpr uint32_t kSampled = 64;
+  const uint32_t number = growths_.fetch_add(1, std::memory_order_relaxed);
+  if (backing == Backing::kSmallPages && number % kSampled == kSampled - 1) {
+    const uint64_t took = backend_->first_touch(map_.start_of(&span));
+    count(counters.small_touched_bytes, backend_->page_size());
+    count(counters.small_touch_nanoseconds, took);
+  }
+  if (const Helper helper = helper_.load(std::memory_order_relaxed)) helper(Notice::kGrowth, {});
 }
 
 Span* PageHeap::allocate_locked(const Request& request) {

@@ -62,10 +62,15 @@ class PageHeap {
   // Returns the nanoseconds until the next step; 0 when nothing is retained.
   uint64_t maintain();
 
-  // Who is told when fresh memory is taken, and after a free when it is time for a step, with what
-  // is retained above the limit; false when the caller has to see to that. Called without the page heap's lock, but by a thread
-  // that may be changing its thread heap: no allocation.
-  using Helper = bool (*)(Slices excess);
+  // Who is told what happens to memory; false when the caller of `free` has to give back what is
+  // due. Called without the page heap's lock, but by a thread that may be changing its thread heap:
+  // no allocation.
+  enum class Notice : uint8_t {
+    kGrowth,  // fresh memory was taken
+    kIdle,    // after a free: time for a step of the sweep
+    kExcess,  // after a free: `excess` is retained above the limit
+  };
+  using Helper = bool (*)(Notice notice, Slices excess);
   void set_helper(Helper helper) { helper_.store(helper, std::memory_order_release); }
 
   // Takes no huge pages for the next growth.
@@ -101,6 +106,7 @@ class PageHeap {
   };
 
   Span* try_allocate(Slices length, Slices alignment, Backing backing);
+  void took_fresh_memory(const Span& span, Backing backing);
   Span* allocate_locked(const Request& request);
   Span* place(const Request& request, Growth growth);
   Span* place_within_huge_page(const Request& request, Growth growth);
@@ -194,6 +200,7 @@ class PageHeap {
   std::atomic<bool> move_refused_{false};
   std::atomic<Charge> charge_{Charge::kUnknown};
   std::atomic<Helper> helper_{nullptr};
+  std::atomic<uint32_t> growths_{0};
   uint32_t last_sweep_ = 0;    // milliseconds
   uint32_t last_turn_ = 0;     // of the demand
   uint32_t sweep_region_ = 0;  // where the sweep goes on

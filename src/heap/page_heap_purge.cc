@@ -74,7 +74,8 @@ void PageHeap::settle(bool time_to_sweep) {
   const Slices more = excess();
   if (!time_to_sweep && more == Slices{0}) return;
   const Helper helper = helper_.load(std::memory_order_relaxed);
-  if (helper != nullptr && helper(more)) return;
+  const Notice notice = more != Slices{0} ? Notice::kExcess : Notice::kIdle;
+  if (helper != nullptr && helper(notice, more)) return;
   if (time_to_sweep) purge_idle();
   enforce_retained_limit();
 }
@@ -228,8 +229,6 @@ bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t&
     batch.add(claim.page, claim.slices, address_of(*claim.page));
   }
   bytes += purge_batch(batch, accepted);
-  count(counters.purges);
-  count(counters.purged_bytes, bytes);
   return accepted;
 }
 
@@ -248,6 +247,8 @@ size_t PageHeap::purge_batch(PurgeBatch& batch, bool& accepted) {
       if (done) bytes += Slices{slices_in(entry.slices)}.bytes();
     }
   }
+  count(counters.purges);
+  count(counters.purged_bytes, bytes);
   count(counters.purge_nanoseconds, took);
   if (batch.is_of(Backing::kHugePage)) {
     count(counters.huge_purged_bytes, bytes);
@@ -267,6 +268,7 @@ size_t PageHeap::purge_whole(const Claim& claim, bool& accepted) {
     accepted = backend_->renew(address_of(page), kHugePageSize);
     if (accepted && page.backing == Backing::kHugePage) promote(page);
   }
+  count(counters.purges);
   LockGuard guard(lock_);
   if (accepted) forget_displacement(page);
   // A child of a fork may have found it decommitted already.
@@ -276,7 +278,9 @@ size_t PageHeap::purge_whole(const Claim& claim, bool& accepted) {
     count(counters.decommitted_bytes, kHugePageSize);
   }
   release_claim(claim, accepted);
-  return accepted ? kHugePageSize : 0;
+  if (!accepted) return 0;
+  count(counters.purged_bytes, kHugePageSize);
+  return kHugePageSize;
 }
 
 void PageHeap::release_claim(const Claim& claim, bool purged) {

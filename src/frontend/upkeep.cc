@@ -1,0 +1,142 @@
+// Owns: the estimates, the price, the sources of pressure.
+// Called by: see upkeep.h.
+// Never: two ticks at once.
+#include "frontend/upkeep.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "frontend/configuration.h"
+#include "heap/heap.h"
+#include "heap/page_heap.h"
+#include "policy/hold_times.h"
+#include "policy/knobs.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+constexpr uint64_t kTick = 100'000'000;  // nanoseconds
+constexpr uint64_t kTickNearLimit = 5'000'000;
+
+// Finding the limits of a process takes 0.15 ms and a descriptor: not for one that stays small.
+constexpr size_t kWorthWatching = size_t{64} << 20;
+
+constinit size_t retained_limit = 0;  // bytes, as configured
+constinit CostEstimates costs;
+constinit MemoryPrice price{costs};
+constinit PressureSources sources;
+constinit bool sources_found = false;
+constinit std::atomic<uint64_t> next_tick{0};
+constinit std::atomic<bool> ticking{false};
+
+// What a pair of counters rose by since the last look.
+struct Measured {
+  const std::atomic<uint64_t>& bytes;
+  const std::atomic<uint64_t>& nanoseconds;
+  uint64_t bytes_seen = 0;
+  uint64_t nanoseconds_seen = 0;
+
+  struct Rise {
+    uint64_t bytes;
+    uint64_t nanoseconds;
+  };
+  Rise take() {
+    const uint64_t now_bytes = bytes.load(std::memory_order_relaxed);
+    const uint64_t now_nanoseconds = nanoseconds.load(std::memory_order_relaxed);
+    const Rise rise{now_bytes - bytes_seen, now_nanoseconds - nanoseconds_seen};
+    bytes_seen = now_bytes;
+    nanoseconds_seen = now_nanoseconds;
+    return rise;
+  }
+};
+
+constinit Measured purges{counters.purged_bytes, counters.purge_nanoseconds};
+constinit Measured huge_purges{counters.huge_purged_bytes, counters.huge_purge_nanoseconds};
+constinit Measured small_touches{counters.small_touched_bytes, counters.small_touch_nanoseconds};
+constinit Measured huge_touches{counters.huge_touched_bytes, counters.huge_touch_nanoseconds};
+
+void learn_costs() {
+  const Measured::Rise all = purges.take();
+  const Measured::Rise huge = huge_purges.take();
+  costs.record_purge(MemoryKind::kHugePage, huge.bytes, huge.nanoseconds);
+  // Counted one after the other, the whole may lag behind its part.
+  if (all.bytes > huge.bytes && all.nanoseconds > huge.nanoseconds) {
+    costs.record_purge(MemoryKind::kSmallPages, all.bytes - huge.bytes,
+                       all.nanoseconds - huge.nanoseconds);
+  }
+  const Measured::Rise small_touch = small_touches.take();
+  costs.record_fault(MemoryKind::kSmallPages, small_touch.bytes, small_touch.nanoseconds);
+  const Measured::Rise huge_touch = huge_touches.take();
+  costs.record_fault(MemoryKind::kHugePage, huge_touch.bytes, huge_touch.nanoseconds);
+}
+
+// Half of what is left below a limit may be kept free; near it nothing is.
+void respect(const PressureReading& reading) {
+  knobs.retained_limit.store(std::min(retained_limit, reading.headroom_bytes / 2),
+                             std::memory_order_relaxed);
+  price.set_pressure(price_percent(reading));
+  if (purge_now(reading)) heap_give_back();
+}
+
+size_t as_knob(uint64_t hold) {
+  return hold == MemoryPrice::kForever ? 0 : std::max(hold / 1'000'000, uint64_t{1});
+}
+
+// The page heap holds by the huge page: of what lies in smaller pieces the rest of it is in use.
+void decide() {
+  const HoldTimes hold = hold_times(price);
+  constexpr auto kBand = static_cast<size_t>(SizeBand::k2MiB);
+  knobs.hold_small_pages.store(as_knob(hold.small_pages[kBand]), std::memory_order_relaxed);
+  knobs.hold_huge_pages.store(as_knob(hold.huge_page[kBand]), std::memory_order_relaxed);
+}
+
+bool is_tight(const PressureReading& reading) {
+  return reading.headroom_bytes < reading.limit_bytes / 4;
+}
+
+bool is_watched() {
+  const Configuration& settings = configuration();
+  if (!settings.has(Feature::pressure)) return false;
+  return settings.limit != SIZE_MAX || page_heap.demand().peak().bytes() >= kWorthWatching;
+}
+
+}  // namespace
+
+void prepare_upkeep() {
+  const Configuration& settings = configuration();
+  retained_limit = read_knob(knobs.retained_limit);
+  if (!settings.has(Feature::bigcache)) return;
+  price.set_base(settings.free_policy == FreePolicy::keep ? 0 : settings.memory_price);
+  decide();
+}
+
+void upkeep() {
+  const uint64_t now = page_heap.backend().coarse_time();
+  if (now < next_tick.load(std::memory_order_relaxed)) return;
+  if (ticking.exchange(true, std::memory_order_acquire)) return;
+  uint64_t pause = kTick;
+  learn_costs();
+  if (is_watched()) {
+    if (!sources_found) {
+      find_pressure_sources(sources, configuration().limit, {});
+      sources_found = true;
+    }
+    const PressureReading reading = read_pressure(sources);
+    respect(reading);
+    if (is_tight(reading)) pause = kTickNearLimit;
+  }
+  decide();
+  next_tick.store(now + pause, std::memory_order_relaxed);
+  ticking.store(false, std::memory_order_release);
+}
+
+const CostEstimates& cost_estimates() {
+  return costs;
+}
+
+const MemoryPrice& memory_price() {
+  return price;
+}
+
+}  // namespace hakmem

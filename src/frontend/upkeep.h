@@ -1,0 +1,22 @@
+// Owns: the slow tick: what the counters measured goes to the policy, what it answers to the knobs.
+// Called by: background.cc, by the background thread or by whoever frees; statistics.
+// Never: an allocation; waiting for a tick that another thread is in.
+#pragma once
+
+#include "backend/linux/pressure.h"
+#include "policy/cost_estimates.h"
+#include "policy/memory_price.h"
+
+namespace hakmem {
+
+// Takes the price and the limit of the configuration.
+void prepare_upkeep();
+
+// Costs 10 ns unless a tick is due: every tenth of a second, more often near a limit.
+void upkeep();
+
+// What decisions rest on. From any thread.
+const CostEstimates& cost_estimates();
+const MemoryPrice& memory_price();
+
+}  // namespace hakmem
