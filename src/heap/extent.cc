@@ -115,6 +115,31 @@ bool resize_extent(Span* extent, size_t bytes) {
   return true;
 }
 
+// Fresh memory is the place to move to: what is backed would be lost by it, which costs as much
+// again when it is missed, but for huge pages.
+Span* move_extent(Span* extent, size_t bytes) {
+  constexpr size_t kWorthMoving = size_t{256} << 10;
+  const Slices old_length{extent->slices};
+  if (extent->heap != nullptr || old_length.bytes() < kWorthMoving || bytes > kLargestExtent) {
+    return nullptr;
+  }
+  const Slices length = Slices::covering(bytes + extent->first_block);
+  const Backing backing = backing_of_extents();
+  Span* moved = page_heap.allocate(length, {1}, backing);
+  if (moved == nullptr) return nullptr;
+  const bool pays = moved->zeroed || backing == Backing::kHugePage;
+  if (!pays || !page_heap.move_contents(*extent, *moved, std::min(old_length, length))) {
+    page_heap.free(moved);
+    return nullptr;
+  }
+  moved->first_block = extent->first_block;
+  moved->heap = nullptr;
+  moved->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
+  count(counters.extents_allocated);
+  page_heap.free(extent);
+  return moved;
+}
+
 void drop_cached_extents(ThreadHeap& heap) {
   for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
     if (Span* extent = heap.extents.take_any(slot)) page_heap.free(extent);

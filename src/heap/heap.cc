@@ -77,7 +77,10 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
   const LiveBlock block = find_live_block(address, function);
   const bool is_extent = block.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent;
   if (is_extent) {
-    if (size > kSlabLimit && resize_extent(block.span, size)) return address;
+    if (size > kSlabLimit) {
+      if (resize_extent(block.span, size)) return address;
+      if (Span* moved = move_extent(block.span, size)) return start_of(moved);
+    }
   } else if (fits_in_place(block.bytes, size)) {
     return address;
   }

@@ -19,25 +19,13 @@
 #include <algorithm>
 
 #include "heap/free_run.h"
+#include "heap/slices_of_region.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
 namespace {
 
 constexpr uint32_t kSmallestPromotedStep = 4;
-
-// Calls `visit(page, mask)` for each huge page that [slice, slice + length) touches.
-template <class Visit>
-void for_each_huge_page(const Region& region, uint32_t slice, Slices length, Visit visit) {
-  uint32_t left = length.count;
-  while (left > 0) {
-    const uint32_t offset = slice % kSlicesPerHugePage;
-    const uint32_t here = std::min(left, kSlicesPerHugePage - offset);
-    visit(region.huge_pages[slice / kSlicesPerHugePage], low_mask(here) << offset);
-    slice += here;
-    left -= here;
-  }
-}
 
 // The slice positions within a huge page that are multiples of `alignment`.
 uint32_t aligned_positions(Slices alignment) {

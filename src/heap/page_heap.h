@@ -54,6 +54,10 @@ class PageHeap {
   // Gives the slices behind the first `length` back.
   void shrink(Span* span, Slices length);
 
+  // Moves the memory of the first `length` slices of a live span to a span that was just allocated;
+  // the first reads as zeros afterwards. false: nothing happened. Both belong to the caller.
+  bool move_contents(const Span& from, const Span& to, Slices length);
+
   // Purges until at most `target` stays retained; returns the bytes given back.
   size_t purge_down_to(Slices target);
   // In a forked child: purges that another thread had under way are over.

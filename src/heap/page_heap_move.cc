@@ -1,7 +1,8 @@
-// Owns: giving retained memory to new spans by moving it.
-// Called by: the page heap when it places a span on huge pages without memory.
-// Never: the lock held over a system call; live memory moved.
+// Owns: giving retained memory to new spans by moving it, and the contents of one span to another.
+// Called by: the page heap when it places a span on huge pages without memory; realloc.
+// Never: the lock held over a system call; live memory moved but by its owner's realloc.
 #include "heap/page_heap.h"
+#include "heap/slices_of_region.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -49,6 +50,30 @@ void PageHeap::carry_out(const MemoryMoves& moves) {
     LockGuard guard(lock_);
     release_claim({move.from, ~uint32_t{0}}, moved);
   }
+}
+
+bool PageHeap::move_contents(const Span& from, const Span& to, Slices length) {
+  Region& source = map_.region_of(&from);
+  Region& target = map_.region_of(&to);
+  const uint32_t first = PageMap::slice_in(target, &to);
+  {
+    LockGuard guard(lock_);
+    if (!may_move()) return false;
+    // Mappings for the target, and perhaps for parts of the source.
+    for_each_huge_page(target, first, length, [this](HugePage& page, uint32_t) {
+      if (!page.displaced) ++displaced_;
+      page.displaced = true;
+    });
+  }
+  if (!backend_->move(map_.start_of(&from), map_.start_of(&to), length.bytes())) {
+    move_refused_.store(true, std::memory_order_relaxed);
+    return false;
+  }
+  count(counters.reallocated_bytes, length.bytes());
+  LockGuard guard(lock_);
+  for_each_huge_page(source, PageMap::slice_in(source, &from), length,
+                     [](HugePage& page, uint32_t mask) { page.backed &= ~mask; });
+  return true;
 }
 
 void PageHeap::forget_displacement(HugePage& page) {
