@@ -12,6 +12,9 @@ install(TARGETS hakmem EXPORT hakmemTargets
     COMPONENT library NAMELINK_COMPONENT development)
 install(TARGETS hakmem_static EXPORT hakmemTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
+if(TARGET hakmem_uring)
+  install(TARGETS hakmem_uring LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+endif()
 install(DIRECTORY include/hakmem DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/hakmem)
