@@ -13,6 +13,12 @@ struct AddressRange {
   size_t bytes;
 };
 
+enum class MoveResult : uint8_t {
+  kMoved,
+  kStayed,  // the memory is where it was
+  kLost,    // so it is, but the target is inaccessible: there was no more memory for it
+};
+
 // What the process may use; read when a region is reserved.
 struct MemoryLimits {
   size_t physical_bytes;       // of the machine
@@ -48,8 +54,8 @@ struct Backend {
   size_t (*purge)(const AddressRange* ranges, size_t count);
   // Moves the memory of a committed range to another, whose own is dropped; the first reads as
   // zeros afterwards. Costs what page tables cost, not what pages cost, and both ranges may need
-  // mappings of their own from then on. false: the memory is where it was.
-  bool (*move)(void* from, void* to, size_t bytes);
+  // mappings of their own from then on.
+  MoveResult (*move)(void* from, void* to, size_t bytes);
   // Like purge, for one range whose memory was moved about: it has the mapping of its neighbours
   // again.
   bool (*renew)(void* start, size_t bytes);

@@ -13,8 +13,10 @@ enum class LockRank : uint8_t {
   kRegistry = 1,
   kArenas = 2,
   kMetadata = 3,
-  kPageHeap = 4,
-  kDirectMaps = 5
+  kLending = 4,
+  kPageHeap = 5,
+  kDirectMaps = 6,
+  kRing = 7
 };
 
 // A mutex without an allocation, a constructor or a library behind it (Drepper, "Futexes Are

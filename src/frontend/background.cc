@@ -10,6 +10,7 @@
 #include "frontend/upkeep.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
+#include "policy/knobs.h"
 
 // Since glibc 2.32; without it no program is known to have threads.
 extern "C" __attribute__((weak)) char __libc_single_threaded;
@@ -34,7 +35,18 @@ bool may_have_thread() {
   return &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
 }
 
+// In place of the thread: the kernel, at a deadline.
+bool lend(PageHeap::Notice notice) {
+  upkeep();
+  if (notice == PageHeap::Notice::kGrowth) return true;
+  heap_maintain();
+  const uint64_t hold = read_knob(knobs.hold_small_pages);
+  if (hold != 0) page_heap.lend(hold * 1'000'000);
+  return true;
+}
+
 bool hand_over(PageHeap::Notice notice, Slices excess) {
+  if (page_heap.has_deadlines()) return lend(notice);
   if (!background_thread_is_running()) {
     if (may_have_thread() && page_heap.demand().peak().bytes() >= kWorthAThread) {
       background_wanted.store(true, std::memory_order_relaxed);
@@ -90,6 +102,7 @@ void hold_background(bool now_forking) {
 }
 
 const char* background_in_use() {
+  if (page_heap.has_deadlines()) return "uring";
   return background_thread_is_running() ? "thread" : "none";
 }
 

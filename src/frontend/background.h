@@ -25,7 +25,7 @@ inline void make_background_if_wanted() {
 // Between the handlers of a fork nothing is made.
 void hold_background(bool forking);
 
-// "thread", "none", or why there is none.
+// "thread", "uring" or "none": a thread comes when there is something for it to do.
 const char* background_in_use();
 
 }  // namespace hakmem

@@ -3,6 +3,7 @@
 // Never: a feature shown as on that this version does not act on.
 #include "backend/linux/purge_ladder.h"
 #include "base/log.h"
+#include "frontend/background.h"
 #include "frontend/configuration.h"
 #include "frontend/version.h"
 
@@ -67,7 +68,8 @@ void print_configuration(int descriptor) {
     line.text("  option    limit           ").decimal(settings.limit).send(descriptor);
   }
   line.text("  option    memory_price    ").decimal(settings.memory_price).send(descriptor);
-  line.text("  option    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
+  line.text("  in use    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
+  line.text("  in use    background      ").text(background_in_use()).send(descriptor);
   const char* policies[] = {"batch", "keep", "adaptive"};
   line.text("  option    free_policy     ")
       .text(policies[static_cast<size_t>(settings.free_policy)]);

@@ -15,6 +15,7 @@
 #include "frontend/handshake.h"
 #include "frontend/statistics_print.h"
 #include "frontend/upkeep.h"
+#include "frontend/uring.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
@@ -71,9 +72,11 @@ void before_fork() {
   hold_background(true);
   heap_before_fork();
   direct_maps_before_fork();
+  uring_before_fork();
 }
 
 void after_fork_in_parent() {
+  uring_after_fork_in_parent();
   direct_maps_after_fork_in_parent();
   heap_after_fork_in_parent();
   hold_background(false);
@@ -81,9 +84,22 @@ void after_fork_in_parent() {
 }
 
 void after_fork_in_child() {
+  uring_after_fork_in_child();
   direct_maps_after_fork_in_child();
   heap_after_fork_in_child();
   hold_background(false);
+}
+
+void load_modules() {
+  const bool purges = configuration().purge == PurgeMethod::uring;
+  const bool waits = configuration().is(Feature::background, "uring");
+  if (!purges && !waits) return;
+  if (!load_uring()) return;
+  if (purges) {
+    set_ring_purge(purge_by_uring);
+    start_purging_at(PurgeRung::kRing);
+  }
+  if (waits) page_heap.set_deadlines(kUringDeadlines);
 }
 
 // The first constructor of the process (-z initfirst): handlers that other libraries register for
@@ -95,6 +111,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   start_up();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
+  load_modules();
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   if (configuration().verbose) print_configuration(2);
   greet_launcher();

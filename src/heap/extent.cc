@@ -128,10 +128,11 @@ Span* move_extent(Span* extent, size_t bytes) {
   Span* moved = page_heap.allocate(length, {1}, backing);
   if (moved == nullptr) return nullptr;
   const bool pays = moved->zeroed || backing == Backing::kHugePage;
-  if (!pays || !page_heap.move_contents(*extent, *moved, std::min(old_length, length))) {
-    page_heap.free(moved);
-    return nullptr;
-  }
+  const MoveResult result =
+      pays ? page_heap.move_contents(*extent, *moved, std::min(old_length, length))
+           : MoveResult::kStayed;
+  if (result == MoveResult::kStayed) page_heap.free(moved);
+  if (result != MoveResult::kMoved) return nullptr;
   moved->first_block = extent->first_block;
   moved->heap = nullptr;
   moved->kind.store(SpanKind::kExtent, std::memory_order_relaxed);

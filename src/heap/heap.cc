@@ -114,11 +114,13 @@ void heap_before_fork() {
   registry_before_fork();
   arenas_before_fork();
   batches_before_fork();
+  page_heap.lending_lock().lock_for_fork();
   page_heap.lock().lock_for_fork();
 }
 
 void heap_after_fork_in_parent() {
   page_heap.lock().unlock_after_fork_in_parent();
+  page_heap.lending_lock().unlock_after_fork_in_parent();
   batches_after_fork_in_parent();
   arenas_after_fork_in_parent();
   registry_after_fork_in_parent();
@@ -126,6 +128,8 @@ void heap_after_fork_in_parent() {
 
 void heap_after_fork_in_child() {
   page_heap.lock().reset_after_fork_in_child();
+  page_heap.lending_lock().reset_after_fork_in_child();
+  page_heap.forget_loan();
   page_heap.release_lost_claims();
   batches_after_fork_in_child();
   arenas_after_fork_in_child();

@@ -39,6 +39,7 @@ uint32_t aligned_positions(Slices alignment) {
 constinit PageHeap page_heap;
 
 Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
+  take_back();
   // One page is tried before many are.
   if (backing == Backing::kHugePage && length.count > kSlicesPerHugePage &&
       promotion_.is_untried()) {
@@ -59,7 +60,8 @@ Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
     span = allocate_locked({length, alignment, backing, &moves});
     first = span != nullptr && is_first_on_huge_page(span);
   }
-  if (!moves.empty()) carry_out(moves);
+  // An inaccessible span stays used for ever: after one such move there is no other.
+  if (!moves.empty() && !carry_out(moves)) return nullptr;
   if (first) {
     const uint64_t took = backend_->first_touch(map_.start_of(span));
     promotion_.first_touch_took(took);
@@ -343,6 +345,7 @@ bool PageHeap::is_free(const Region& region, uint32_t slice, Slices length) cons
 }
 
 bool PageHeap::extend(Span* span, Slices length) {
+  take_back();
   LockGuard guard(lock_);
   Region& region = map_.region_of(span);
   const uint32_t end = PageMap::slice_in(region, span) + span->slices;

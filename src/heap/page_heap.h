@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "backend/backend.h"
+#include "backend/deadlines.h"
 #include "base/lock.h"
 #include "base/units.h"
 #include "heap/demand.h"
@@ -19,7 +20,9 @@
 
 namespace hakmem {
 
-class PurgeBatch;
+template <size_t kMostRanges>
+class ClaimedRanges;
+using PurgeBatch = ClaimedRanges<64>;
 
 struct PageHeapStatistics {
   size_t mapped_bytes;    // committed for data
@@ -55,8 +58,9 @@ class PageHeap {
   void shrink(Span* span, Slices length);
 
   // Moves the memory of the first `length` slices of a live span to a span that was just allocated;
-  // the first reads as zeros afterwards. false: nothing happened. Both belong to the caller.
-  bool move_contents(const Span& from, const Span& to, Slices length);
+  // the first reads as zeros afterwards. Both belong to the caller. kLost: the second must not be
+  // used or freed any more.
+  MoveResult move_contents(const Span& from, const Span& to, Slices length);
 
   // Purges until at most `target` stays retained; returns the bytes given back.
   size_t purge_down_to(Slices target);
@@ -76,6 +80,15 @@ class PageHeap {
   };
   using Helper = bool (*)(Notice notice, Slices excess);
   void set_helper(Helper helper) { helper_.store(helper, std::memory_order_release); }
+
+  // Lends what is retained to the kernel, which purges it at a deadline unless it is wanted before,
+  // be it that the program sleeps by then; what was lent before comes back first. From any thread.
+  void set_deadlines(const Deadlines& deadlines);
+  bool has_deadlines() const { return deadlines_ != nullptr; }
+  void lend(uint64_t nanoseconds);
+  Lock& lending_lock() { return lending_lock_; }
+  // In a forked child nothing is lent: the kernel purges the parent's memory.
+  void forget_loan() { lent_.store(false, std::memory_order_relaxed); }
 
   // Takes no huge pages for the next growth.
   void pause_promotion() { promotion_.pause(); }
@@ -148,7 +161,8 @@ class PageHeap {
   Span* make_span(Region& region, uint32_t slice, const Request& request);
   bool may_move();
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
-  void carry_out(const MemoryMoves& moves);
+  bool carry_out(const MemoryMoves& moves);
+  MoveResult try_move(void* from, void* to, size_t bytes);
   void forget_displacement(HugePage& page);
   // vm.overcommit_memory may change while we run; reading it takes microseconds, so that purges do
   // and others take their word.
@@ -161,6 +175,9 @@ class PageHeap {
     return charge_.load(std::memory_order_relaxed) == Charge::kYes;
   }
   Claim claim(HugePage& page, uint32_t slices);
+  Claim claim_slices(HugePage& page, uint32_t slices);
+  void take_back();
+  void take_back_locked();
   Claim claim_whole(HugePage& page);
   // What may be purged of what is free: all; what was free when the sweep last came by; what has
   // been for its hold time.
@@ -204,6 +221,10 @@ class PageHeap {
   std::atomic<bool> move_refused_{false};
   std::atomic<Charge> charge_{Charge::kUnknown};
   std::atomic<Helper> helper_{nullptr};
+  Lock lending_lock_{LockRank::kLending};
+  const Deadlines* deadlines_ = nullptr;
+  std::atomic<bool> lent_{false};
+  std::atomic<uint32_t> worth_lending_{UINT32_MAX};  // slices
   std::atomic<uint32_t> growths_{0};
   uint32_t last_sweep_ = 0;    // milliseconds
   uint32_t last_turn_ = 0;     // of the demand

@@ -39,41 +39,49 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
   }
 }
 
-void PageHeap::carry_out(const MemoryMoves& moves) {
+// False when a target is inaccessible.
+bool PageHeap::carry_out(const MemoryMoves& moves) {
+  bool all_accessible = true;
   for (const MemoryMoves::Move& move : moves) {
-    const bool moved = !move_refused_.load(std::memory_order_relaxed) &&
-                       backend_->move(address_of(*move.from), address_of(*move.to), kHugePageSize);
-    // An old kernel, a filter, too many mappings: memory is faulted in from now on.
-    if (!moved) move_refused_.store(true, std::memory_order_relaxed);
-    if (!moved && move.to->backing == Backing::kHugePage) promote(*move.to);
+    const MoveResult result = try_move(address_of(*move.from), address_of(*move.to), kHugePageSize);
+    const bool moved = result == MoveResult::kMoved;
+    if (result == MoveResult::kLost) all_accessible = false;
+    if (result == MoveResult::kStayed && move.to->backing == Backing::kHugePage) promote(*move.to);
     if (moved) count(counters.moved_bytes, kHugePageSize);
     LockGuard guard(lock_);
     release_claim({move.from, ~uint32_t{0}}, moved);
   }
+  return all_accessible;
 }
 
-bool PageHeap::move_contents(const Span& from, const Span& to, Slices length) {
+// An old kernel, a filter, too many mappings: memory is faulted in from now on.
+MoveResult PageHeap::try_move(void* from, void* to, size_t bytes) {
+  if (move_refused_.load(std::memory_order_relaxed)) return MoveResult::kStayed;
+  const MoveResult result = backend_->move(from, to, bytes);
+  if (result != MoveResult::kMoved) move_refused_.store(true, std::memory_order_relaxed);
+  return result;
+}
+
+MoveResult PageHeap::move_contents(const Span& from, const Span& to, Slices length) {
   Region& source = map_.region_of(&from);
   Region& target = map_.region_of(&to);
-  const uint32_t first = PageMap::slice_in(target, &to);
   {
     LockGuard guard(lock_);
-    if (!may_move()) return false;
+    if (!may_move()) return MoveResult::kStayed;
     // Mappings for the target, and perhaps for parts of the source.
-    for_each_huge_page(target, first, length, [this](HugePage& page, uint32_t) {
-      if (!page.displaced) ++displaced_;
-      page.displaced = true;
-    });
+    for_each_huge_page(target, PageMap::slice_in(target, &to), length,
+                       [this](HugePage& page, uint32_t) {
+                         if (!page.displaced) ++displaced_;
+                         page.displaced = true;
+                       });
   }
-  if (!backend_->move(map_.start_of(&from), map_.start_of(&to), length.bytes())) {
-    move_refused_.store(true, std::memory_order_relaxed);
-    return false;
-  }
+  const MoveResult result = try_move(map_.start_of(&from), map_.start_of(&to), length.bytes());
+  if (result != MoveResult::kMoved) return result;
   count(counters.reallocated_bytes, length.bytes());
   LockGuard guard(lock_);
   for_each_huge_page(source, PageMap::slice_in(source, &from), length,
                      [](HugePage& page, uint32_t mask) { page.backed &= ~mask; });
-  return true;
+  return result;
 }
 
 void PageHeap::forget_displacement(HugePage& page) {

@@ -12,9 +12,9 @@
 //     purge_batch, release_claim
 #include <algorithm>
 
+#include "heap/claimed_ranges.h"
 #include "heap/extent_cache.h"
 #include "heap/page_heap.h"
-#include "heap/purge_batch.h"
 #include "policy/knobs.h"
 #include "telemetry/counters.h"
 
@@ -72,7 +72,8 @@ void PageHeap::enforce_retained_limit() {
 
 void PageHeap::settle(bool time_to_sweep) {
   const Slices more = excess();
-  if (!time_to_sweep && more == Slices{0}) return;
+  const bool lend = retained().count > worth_lending_.load(std::memory_order_relaxed);
+  if (!time_to_sweep && !lend && more == Slices{0}) return;
   const Helper helper = helper_.load(std::memory_order_relaxed);
   const Notice notice = more != Slices{0} ? Notice::kExcess : Notice::kIdle;
   if (helper != nullptr && helper(notice, more)) return;
@@ -161,6 +162,7 @@ size_t PageHeap::purge_down_to(Slices target) {
   constexpr size_t kMostClaims = 64;
   // Twice around make everything idle, parts of huge pages only after their sweeps.
   constexpr uint32_t kRounds = 2 + 2 * kPatienceWithParts;
+  take_back();
   if (retained() <= target) return 0;
   look_at_charge();
   Sweep sweep{.visits = 0,
@@ -195,6 +197,10 @@ PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
   // The last memory of a huge page: it goes as a whole where that makes a difference.
   const bool last = page.used == 0 && (page.backed & ~slices) == 0;
   if (last && (page.displaced || is_charged())) return claim_whole(page);
+  return claim_slices(page, slices);
+}
+
+PageHeap::Claim PageHeap::claim_slices(HugePage& page, uint32_t slices) {
   retained_in(page.backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
   page.used |= slices;
   page.claimed |= slices;

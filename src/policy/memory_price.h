@@ -53,8 +53,8 @@ class MemoryPrice {
   // CostEstimates starts with.
   static constexpr uint64_t kDefaultBase = 1'500'000;
   static constexpr uint64_t kForever = UINT64_MAX;
-  static constexpr uint64_t kShortestHold = 1'000'000;      // nanoseconds
-  static constexpr uint64_t kLongestHold = 1'000'000'000;   // nanoseconds
+  static constexpr uint64_t kShortestHold = 1'000'000;     // nanoseconds
+  static constexpr uint64_t kLongestHold = 1'000'000'000;  // nanoseconds
   // Reuse that is expected within this many hold times is not worth rent, but lazy freeing.
   static constexpr uint64_t kWarmFactor = 8;
 

@@ -50,9 +50,11 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return kLinuxBackend.purge(ranges, count);
 }
 
-bool move(void* from, void* to, size_t bytes) {
+MoveResult move(void* from, void* to, size_t bytes) {
   ++fake.moves;
-  return !fake.refuse_move && kLinuxBackend.move(from, to, bytes);
+  if (fake.refuse_move) return MoveResult::kStayed;
+  if (!fake.lose_move) return kLinuxBackend.move(from, to, bytes);
+  return kLinuxBackend.decommit(to, bytes) ? MoveResult::kLost : MoveResult::kStayed;
 }
 
 bool renew(void* start, size_t bytes) {

@@ -14,6 +14,7 @@ struct FakeBackend {
   size_t largest_reservation = SIZE_MAX;
   bool refuse_purge = false;
   bool refuse_move = false;
+  bool lose_move = false;  // the target is inaccessible afterwards
   MemoryLimits limits = {.physical_bytes = size_t{64} << 20, .address_space_bytes = SIZE_MAX};
   bool commit_is_charged = false;
   std::vector<AddressRange> promoted;

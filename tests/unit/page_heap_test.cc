@@ -137,6 +137,50 @@ TEST_F(MovedMemoryTest, AKernelThatRefusesIsAskedOnce) {
   expect_live_untouched();
 }
 
+TEST_F(MovedMemoryTest, ATargetThatIsLostIsNeverHandedOut) {
+  fake.lose_move = true;
+  std::vector<Span*> spans;
+  for (int count = 0; count < 3; ++count) {
+    Span* span = heap_.allocate({kPieces * kSlicesPerHugePage});
+    ASSERT_NE(span, nullptr);
+    memset(start(span), 'z', HugePages{kPieces}.bytes());
+    spans.push_back(span);
+  }
+  EXPECT_EQ(fake.moves, 1u);
+  for (Span* span : spans) heap_.free(span);
+  heap_.purge_down_to({0});
+  expect_live_untouched();
+}
+
+TEST_F(MovedMemoryTest, ContentsMoveToAnotherSpan) {
+  constexpr Slices kOld{20}, kNew{50};
+  Span* from = heap_.allocate(kOld);
+  memset(start(from), 'q', kOld.bytes());
+  Span* to = heap_.allocate(kNew);
+  ASSERT_EQ(heap_.move_contents(*from, *to, kOld), MoveResult::kMoved);
+  for (size_t at = 0; at < kOld.bytes(); at += 4096) ASSERT_EQ(start(to)[at], 'q');
+  EXPECT_EQ(start(from)[12345], 0);
+  const size_t retained = heap_.statistics().retained_bytes;
+  heap_.free(from);
+  // It had no memory left to retain.
+  EXPECT_EQ(heap_.statistics().retained_bytes, retained);
+  heap_.free(to);
+  heap_.purge_down_to({0});
+  expect_live_untouched();
+}
+
+TEST_F(MovedMemoryTest, ContentsStayWhereMemoryIsCharged) {
+  fake.commit_is_charged = true;
+  heap_.purge_down_to({0});  // looks
+  Span* from = heap_.allocate({20});
+  start(from)[0] = 'q';
+  Span* to = heap_.allocate({20});
+  EXPECT_EQ(heap_.move_contents(*from, *to, {20}), MoveResult::kStayed);
+  EXPECT_EQ(start(from)[0], 'q');
+  heap_.free(from);
+  heap_.free(to);
+}
+
 TEST_F(MovedMemoryTest, WhatWasMovedIsMappedAnewWhenItGoesBack) {
   Span* span = heap_.allocate({kPieces * kSlicesPerHugePage});
   heap_.free(span);

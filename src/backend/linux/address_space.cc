@@ -69,21 +69,34 @@ bool purge_one(void* start, size_t bytes) {
   return purge_ranges(&range, 1) == 1;
 }
 
+// mincore(2) answers ENOMEM for unmapped addresses and touches nothing.
+bool is_mapped(const void* address) {
+  unsigned char resident;
+  const uintptr_t page = round_down(reinterpret_cast<uintptr_t>(address), page_size());
+  return system_call(SYS_mincore, page, 1, &resident) == 0;
+}
+
+bool map_over_hole(void* start, size_t bytes, int protection) {
+  const long mapped = system_call(SYS_mmap, start, bytes, protection,
+                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+  return !failed(mapped);
+}
+
 // MREMAP_DONTUNMAP since Linux 5.7. The kernel unmaps `to` first, and maps it again under the
 // limits on mappings: so not where there are any that a setrlimit may have put below what is in
 // use. What it refuses before it unmaps (EINVAL, EPERM, ENOSYS, too many mappings) leaves `to` as
 // it was; after that it is mapped anew here. Locked memory stays where it is: the move would unlock
 // what it leaves.
-bool move(void* from, void* to, size_t bytes) {
+MoveResult move(void* from, void* to, size_t bytes) {
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-  if (!process_mappings_are_unlimited() || !purge_one(to, bytes)) return false;
-  if (!failed(system_call(SYS_mremap, from, bytes, bytes, kFlags, to))) return true;
-  const long mapped = system_call(SYS_mmap, to, bytes, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
-  if (failed(mapped) && mapped != -EEXIST) {
-    fatal("mremap", "memory lost between unmapping and mapping", reinterpret_cast<uintptr_t>(to));
+  if (!process_mappings_are_unlimited() || !purge_one(to, bytes)) return MoveResult::kStayed;
+  if (!failed(system_call(SYS_mremap, from, bytes, bytes, kFlags, to))) return MoveResult::kMoved;
+  if (is_mapped(to) || map_over_hole(to, bytes, PROT_READ | PROT_WRITE)) {
+    return MoveResult::kStayed;
   }
-  return false;
+  // vm.overcommit_memory has just become 2. Address space without access is not charged.
+  if (map_over_hole(to, bytes, PROT_NONE)) return MoveResult::kLost;
+  fatal("mremap", "address space lost at", reinterpret_cast<uintptr_t>(to));
 }
 
 // Purged first: locked memory refuses that, and should the new mapping fail, the old one is empty.
@@ -120,13 +133,6 @@ uint64_t coarse_time() {
 
 void exclude_from_dump(void* start, size_t bytes) {
   system_call(SYS_madvise, start, bytes, MADV_DONTDUMP);
-}
-
-// mincore(2) answers ENOMEM for unmapped addresses and touches nothing.
-bool is_mapped(const void* address) {
-  unsigned char resident;
-  const uintptr_t page = round_down(reinterpret_cast<uintptr_t>(address), page_size());
-  return system_call(SYS_mincore, page, 1, &resident) == 0;
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Owns: the ranges that go to the kernel in one call, and the claims they come from.
-// Called by: the page heap, by the thread that purges.
-// Never: ranges of huge pages and of small ones in one batch: their costs are measured apart.
+// Owns: address ranges for the kernel, neighbours joined, and the claims that they come from.
+// Called by: the page heap, where it purges and where it lends.
+// Never: more ranges than one call or one ring takes.
 #pragma once
 
 #include <bit>
@@ -13,20 +13,20 @@
 
 namespace hakmem {
 
-class PurgeBatch {
+template <size_t kMostRanges>
+class ClaimedRanges {
  public:
-  // Threads may have stacks of 16 KiB.
-  static constexpr size_t kMostRanges = 64;
-
   struct Entry {
     HugePage* page;
     uint32_t slices;
-    uint32_t end;  // behind its last range; neighbours may share one
+    uint32_t first;  // of its ranges; neighbours may share one
+    uint32_t end;    // behind the last
   };
 
   bool empty() const { return entries_ == 0; }
   size_t ranges() const { return ranges_; }
   const AddressRange* first_range() const { return range_; }
+  // Whether all is made of `backing`, for costs are measured apart.
   bool is_of(Backing backing) const { return empty() || entry_[0].page->backing == backing; }
   bool has_room() const {
     return entries_ < kMostRanges && ranges_ + kSlicesPerHugePage / 2 <= kMostRanges;
@@ -35,15 +35,23 @@ class PurgeBatch {
   const Entry* end() const { return entry_ + entries_; }
   void clear() { entries_ = ranges_ = 0; }
 
+  // Forgets entries that need more than the first `kept` ranges.
+  void drop_behind(size_t kept) {
+    while (entries_ > 0 && entry_[entries_ - 1].end > kept) --entries_;
+  }
+
   // `start` is the address of the huge page. Behind has_room().
   void add(HugePage* page, uint32_t slices, void* start) {
+    Entry& entry = entry_[entries_++];
+    entry = {page, slices, UINT32_MAX, 0};
     for (uint32_t left = slices; left != 0;) {
       const auto first = static_cast<uint32_t>(std::countr_zero(left));
       const auto length = static_cast<uint32_t>(std::countr_one(left >> first));
       append(static_cast<char*>(start) + Slices{first}.bytes(), Slices{length}.bytes());
+      if (entry.first == UINT32_MAX) entry.first = static_cast<uint32_t>(ranges_ - 1);
       left &= ~(low_mask(length) << first);
     }
-    entry_[entries_++] = {page, slices, static_cast<uint32_t>(ranges_)};
+    entry.end = static_cast<uint32_t>(ranges_);
   }
 
  private:
@@ -60,8 +68,11 @@ class PurgeBatch {
 
   size_t entries_ = 0;
   size_t ranges_ = 0;
-  AddressRange range_[kMostRanges];
-  Entry entry_[kMostRanges];
+  AddressRange range_[kMostRanges] = {};
+  Entry entry_[kMostRanges] = {};
 };
+
+// What is purged in one call. Threads may have stacks of 16 KiB.
+using PurgeBatch = ClaimedRanges<64>;
 
 }  // namespace hakmem

@@ -1,0 +1,92 @@
+// Owns: the loading of the module and the order of its calls.
+// Called by: see uring.h.
+// Never: two calls of the module at once.
+#include "frontend/uring.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+
+#include "backend/uring/uring_module.h"
+#include "base/lock.h"
+#include "base/log.h"
+
+namespace hakmem {
+namespace {
+
+constinit Lock ring_lock{LockRank::kRing};
+constinit const UringModule* module = nullptr;
+
+// The file beside the one that this function lies in.
+bool path_of_module(char* path, size_t capacity) {
+  constexpr char kName[] = "libhakmem-uring.so";
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void*>(&load_uring), &self) == 0) return false;
+  const char* slash = strrchr(self.dli_fname, '/');
+  const size_t folder = slash != nullptr ? static_cast<size_t>(slash + 1 - self.dli_fname) : 0;
+  if (folder + sizeof kName > capacity) return false;
+  memcpy(path, self.dli_fname, folder);
+  memcpy(path + folder, kName, sizeof kName);
+  return folder > 0;
+}
+
+const UringModule* find_module() {
+  char path[4096];
+  if (!path_of_module(path, sizeof path)) return nullptr;
+  void* library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (library == nullptr) {
+    Line line;
+    line.text("hakmem: ").text(path).text(" cannot be loaded, no io_uring is used").send();
+    return nullptr;
+  }
+  const auto* found = static_cast<const UringModule*>(dlsym(library, kUringModuleSymbol));
+  return found != nullptr && found->version == kUringModuleVersion ? found : nullptr;
+}
+
+size_t arm(const AddressRange* ranges, size_t count, uint64_t nanoseconds) {
+  LockGuard guard(ring_lock);
+  return module->arm(ranges, count, nanoseconds, MADV_DONTNEED);
+}
+
+size_t disarm(bool* purged) {
+  LockGuard guard(ring_lock);
+  return module->disarm(purged);
+}
+
+bool is_armed() {
+  LockGuard guard(ring_lock);
+  return module->is_armed();
+}
+
+}  // namespace
+
+bool load_uring() {
+  if (module != nullptr) return true;
+  if (getauxval(AT_SECURE) != 0) return false;
+  const UringModule* found = find_module();
+  if (found == nullptr || found->open() != 0) return false;
+  module = found;
+  return true;
+}
+
+const Deadlines kUringDeadlines = {.arm = arm, .disarm = disarm, .is_armed = is_armed};
+
+size_t purge_by_uring(const AddressRange* ranges, size_t count) {
+  LockGuard guard(ring_lock);
+  return module->purge(ranges, count, MADV_DONTNEED);
+}
+
+void uring_before_fork() {
+  ring_lock.lock_for_fork();
+}
+
+void uring_after_fork_in_parent() {
+  ring_lock.unlock_after_fork_in_parent();
+}
+
+void uring_after_fork_in_child() {
+  ring_lock.reset_after_fork_in_child();
+}
+
+}  // namespace hakmem

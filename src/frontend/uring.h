@@ -1,0 +1,23 @@
+// Owns: the module libhakmem-uring.so: whether it is there, its one lock.
+// Called by: the life cycle (constructor, fork), background.cc.
+// Never: loaded from inside an allocation, or for a program with more rights than its user.
+#pragma once
+
+#include "backend/deadlines.h"
+
+namespace hakmem {
+
+// Loads the module from the library's own folder and makes the ring; once, in the constructor.
+// False, after one line on stderr where the module itself is missing: the next way is taken.
+bool load_uring();
+
+// Of the loaded module.
+extern const Deadlines kUringDeadlines;
+// See Backend::purge.
+size_t purge_by_uring(const AddressRange* ranges, size_t count);
+
+void uring_before_fork();
+void uring_after_fork_in_parent();
+void uring_after_fork_in_child();
+
+}  // namespace hakmem
