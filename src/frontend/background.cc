@@ -3,11 +3,13 @@
 // Never: more than some memory above the limit left to a thread that may wait for a CPU.
 #include "frontend/background.h"
 
-#include <errno.h>
+#include <atomic>
 
 #include "backend/linux/background_thread.h"
 #include "frontend/configuration.h"
+#include "frontend/safe_point.h"
 #include "frontend/upkeep.h"
+#include "heap/extent.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
@@ -23,7 +25,6 @@ constexpr size_t kMostLeftToThread = size_t{16} << 20;
 // Of less in use a thread cannot give back much.
 constexpr size_t kWorthAThread = size_t{4} << 20;
 
-constinit std::atomic<bool> forking{false};
 constinit bool allowed = false;
 constinit bool only_with_threads = true;
 
@@ -32,16 +33,21 @@ constinit bool only_with_threads = true;
 bool may_have_thread() {
   if (!allowed) return false;
   if (!only_with_threads) return true;
-  return &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
+  return process_has_threads();
 }
 
-// In place of the thread: the kernel, at a deadline.
+// In place of the thread: the kernel, at a deadline. What threads keep for themselves is lent too.
 bool lend(PageHeap::Notice notice) {
+  static constinit std::atomic<bool> lending{false};
   upkeep();
   if (notice == PageHeap::Notice::kGrowth) return true;
-  heap_maintain();
+  // Dropping extents comes back here.
+  if (lending.exchange(true, std::memory_order_acquire)) return true;
+  drop_all_cached_extents();
+  page_heap.maintain();
   const uint64_t hold = read_knob(knobs.hold_small_pages);
   if (hold != 0) page_heap.lend(hold * 1'000'000);
+  lending.store(false, std::memory_order_release);
   return true;
 }
 
@@ -49,7 +55,7 @@ bool hand_over(PageHeap::Notice notice, Slices excess) {
   if (page_heap.has_deadlines()) return lend(notice);
   if (!background_thread_is_running()) {
     if (may_have_thread() && page_heap.demand().peak().bytes() >= kWorthAThread) {
-      background_wanted.store(true, std::memory_order_relaxed);
+      defer(Deferred::kThread);
     }
     upkeep();
     return false;
@@ -76,8 +82,6 @@ uint64_t work() {
 
 }  // namespace
 
-constinit std::atomic<bool> background_wanted{false};
-
 void prepare_background() {
   const Configuration& settings = configuration();
   allowed = settings.has(Feature::background) && !settings.is(Feature::background, "uring");
@@ -86,19 +90,15 @@ void prepare_background() {
   if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }
 
-void make_background() {
-  if (forking.load(std::memory_order_relaxed)) return;
-  if (!background_wanted.exchange(false, std::memory_order_relaxed)) return;
-  const int saved = errno;
+void make_background_thread() {
   // A program that has no room for a thread is not asked again and again.
   if (!start_background_thread(work) && !background_thread_is_running()) {
     page_heap.set_helper(nullptr);
   }
-  errno = saved;
 }
 
-void hold_background(bool now_forking) {
-  forking.store(now_forking, std::memory_order_relaxed);
+bool process_has_threads() {
+  return &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
 }
 
 const char* background_in_use() {

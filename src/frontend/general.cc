@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "frontend/background.h"
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
 #include "frontend/early_memory.h"
 #include "frontend/foreign.h"
 #include "frontend/libc_malloc.h"
 #include "frontend/life_cycle.h"
+#include "frontend/safe_point.h"
 #include "heap/free_path.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
@@ -56,7 +56,7 @@ void* allocate_general(size_t size) {
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
   if (HAKMEM_LIKELY(heap != nullptr)) {
     void* block = heap_allocate(heap, size);
-    make_background_if_wanted();
+    reach_safe_point();
     return or_out_of_memory(block);
   }
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
@@ -68,7 +68,11 @@ void* allocate_zeroed_general(size_t size) {
   if (HAKMEM_UNLIKELY(too_large(size))) return or_out_of_memory(nullptr);
   ThreadHeap* heap = serving_heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
-  if (HAKMEM_LIKELY(heap != nullptr)) return or_out_of_memory(heap_allocate_zeroed(heap, size));
+  if (HAKMEM_LIKELY(heap != nullptr)) {
+    void* block = heap_allocate_zeroed(heap, size);
+    reach_safe_point_in_calloc();
+    return or_out_of_memory(block);
+  }
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
   if (const LibcMalloc* libc = libc_malloc()) return libc->calloc(1, size);
   return or_out_of_memory(allocate_early(size, 1));

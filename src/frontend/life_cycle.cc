@@ -13,6 +13,8 @@
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
 #include "frontend/handshake.h"
+#include "frontend/modules.h"
+#include "frontend/safe_point.h"
 #include "frontend/statistics_print.h"
 #include "frontend/upkeep.h"
 #include "frontend/uring.h"
@@ -69,7 +71,7 @@ void on_thread_exit(void*) {
 
 // Locks are taken in the order of their ranks.
 void before_fork() {
-  hold_background(true);
+  close_safe_points(true);
   heap_before_fork();
   direct_maps_before_fork();
   uring_before_fork();
@@ -79,7 +81,7 @@ void after_fork_in_parent() {
   uring_after_fork_in_parent();
   direct_maps_after_fork_in_parent();
   heap_after_fork_in_parent();
-  hold_background(false);
+  close_safe_points(false);
   if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
 }
 
@@ -87,19 +89,7 @@ void after_fork_in_child() {
   uring_after_fork_in_child();
   direct_maps_after_fork_in_child();
   heap_after_fork_in_child();
-  hold_background(false);
-}
-
-void load_modules() {
-  const bool purges = configuration().purge == PurgeMethod::uring;
-  const bool waits = configuration().is(Feature::background, "uring");
-  if (!purges && !waits) return;
-  if (!load_uring()) return;
-  if (purges) {
-    set_ring_purge(purge_by_uring);
-    start_purging_at(PurgeRung::kRing);
-  }
-  if (waits) page_heap.set_deadlines(kUringDeadlines);
+  close_safe_points(false);
 }
 
 // The first constructor of the process (-z initfirst): handlers that other libraries register for
@@ -111,9 +101,12 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   start_up();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
-  load_modules();
+  if (modules_are_wanted()) {
+    defer(Deferred::kModules);
+  } else if (configuration().verbose) {
+    print_configuration(2);
+  }
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-  if (configuration().verbose) print_configuration(2);
   greet_launcher();
   errno = saved;
 }

@@ -1,5 +1,5 @@
 // Owns: the module libhakmem-uring.so: whether it is there, its one lock.
-// Called by: the life cycle (constructor, fork), background.cc.
+// Called by: the wiring of modules, the life cycle (fork).
 // Never: loaded from inside an allocation, or for a program with more rights than its user.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 namespace hakmem {
 
-// Loads the module from the library's own folder and makes the ring; once, in the constructor.
+// Loads the module from the library's own folder and makes the ring; once, at a safe point.
 // False, after one line on stderr where the module itself is missing: the next way is taken.
 bool load_uring();
 

@@ -13,7 +13,7 @@
 
 namespace hakmem {
 
-template <size_t kMostRanges>
+template <size_t kMostRanges, size_t kMostClaims>
 class ClaimedRanges {
  public:
   struct Entry {
@@ -29,7 +29,7 @@ class ClaimedRanges {
   // Whether all is made of `backing`, for costs are measured apart.
   bool is_of(Backing backing) const { return empty() || entry_[0].page->backing == backing; }
   bool has_room() const {
-    return entries_ < kMostRanges && ranges_ + kSlicesPerHugePage / 2 <= kMostRanges;
+    return entries_ < kMostClaims && ranges_ + kSlicesPerHugePage / 2 <= kMostRanges;
   }
   const Entry* begin() const { return entry_; }
   const Entry* end() const { return entry_ + entries_; }
@@ -69,10 +69,10 @@ class ClaimedRanges {
   size_t entries_ = 0;
   size_t ranges_ = 0;
   AddressRange range_[kMostRanges] = {};
-  Entry entry_[kMostRanges] = {};
+  Entry entry_[kMostClaims] = {};
 };
 
 // What is purged in one call. Threads may have stacks of 16 KiB.
-using PurgeBatch = ClaimedRanges<64>;
+using PurgeBatch = ClaimedRanges<64, 64>;
 
 }  // namespace hakmem

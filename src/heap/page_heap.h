@@ -20,9 +20,9 @@
 
 namespace hakmem {
 
-template <size_t kMostRanges>
+template <size_t kMostRanges, size_t kMostClaims>
 class ClaimedRanges;
-using PurgeBatch = ClaimedRanges<64>;
+using PurgeBatch = ClaimedRanges<64, 64>;
 
 struct PageHeapStatistics {
   size_t mapped_bytes;    // committed for data

@@ -13,20 +13,25 @@
 namespace hakmem {
 namespace {
 
+// The number after `separators` spaces; 0 when there is none.
+size_t number_after(const char* text, size_t length, int separators) {
+  size_t at = 0;
+  for (; separators > 0; --separators) {
+    while (at < length && text[at] != ' ') ++at;
+    ++at;
+  }
+  size_t number = 0;
+  for (; at < length && text[at] >= '0' && text[at] <= '9'; ++at) {
+    number = number * 10 + static_cast<size_t>(text[at] - '0');
+  }
+  return number;
+}
+
 // The given field of /proc/self/statm (0: mapped, 1: resident), in bytes; 0 without /proc.
 size_t statm_bytes(int field) {
   char text[128];
   const size_t length = read_start("/proc/self/statm", text, sizeof text);
-  size_t at = 0;
-  for (; field > 0; --field) {
-    while (at < length && text[at] != ' ') ++at;
-    ++at;
-  }
-  size_t pages = 0;
-  for (; at < length && text[at] >= '0' && text[at] <= '9'; ++at) {
-    pages = pages * 10 + static_cast<size_t>(text[at] - '0');
-  }
-  return pages * static_cast<size_t>(getauxval(AT_PAGESZ));
+  return number_after(text, length, field) * static_cast<size_t>(getauxval(AT_PAGESZ));
 }
 
 // SIZE_MAX when unlimited.
@@ -61,6 +66,16 @@ bool process_address_space_allows(size_t more, size_t reserved_uncommitted) {
   const size_t mapped = limit != SIZE_MAX ? statm_bytes(0) : 0;
   if (mapped <= reserved_uncommitted) return true;  // no limit, or no /proc to judge by
   return mapped - reserved_uncommitted + more <= limit;
+}
+
+size_t process_threads() {
+  constexpr int kBehindName = 18;  // num_threads is field 20, the name field 2
+  char text[1024];
+  size_t length = read_start("/proc/self/stat", text, sizeof text);
+  // The name may hold anything, parentheses and spaces included.
+  size_t name_end = length;
+  while (name_end > 0 && text[name_end - 1] != ')') --name_end;
+  return name_end == 0 ? 0 : number_after(text + name_end, length - name_end, kBehindName);
 }
 
 size_t process_resident_bytes() {

@@ -19,6 +19,9 @@ bool process_address_space_allows(size_t more, size_t reserved_uncommitted);
 // them.
 bool process_mappings_are_unlimited();
 
+// Threads by /proc/self/stat (proc(5)); 0 without /proc.
+size_t process_threads();
+
 // VmRSS by /proc/self/statm (proc(5)); 0 without /proc.
 size_t process_resident_bytes();
 

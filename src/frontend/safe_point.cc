@@ -1,0 +1,51 @@
+// Owns: the flags of what is deferred.
+// Called by: see safe_point.h.
+// Never: anything run twice, or from within itself.
+#include "frontend/safe_point.h"
+
+#include <errno.h>
+#include <link.h>
+#include <unistd.h>
+
+#include "frontend/background.h"
+#include "frontend/modules.h"
+
+namespace hakmem {
+namespace {
+
+constinit std::atomic<bool> closed{false};
+
+// The loader runs our constructors before libc's. A dlopen at that time would have libc initialised
+// without its arguments and its environment; one from inside a dlopen finds the loader's lists half
+// done.
+bool dlopen_is_possible() {
+  return environ != nullptr && _r_debug.r_state == r_debug::RT_CONSISTENT;
+}
+
+bool take(Deferred what) {
+  const auto bit = static_cast<uint32_t>(what);
+  return (deferred.fetch_and(~bit, std::memory_order_relaxed) & bit) != 0;
+}
+
+}  // namespace
+
+constinit std::atomic<uint32_t> deferred{0};
+
+void defer(Deferred what) {
+  deferred.fetch_or(static_cast<uint32_t>(what), std::memory_order_relaxed);
+}
+
+void run_deferred(uint32_t allowed) {
+  if (closed.load(std::memory_order_relaxed)) return;
+  const int saved = errno;
+  if (dlopen_is_possible() && take(Deferred::kModules)) load_modules();
+  if ((allowed & static_cast<uint32_t>(Deferred::kThread)) != 0 && take(Deferred::kThread))
+    make_background_thread();
+  errno = saved;
+}
+
+void close_safe_points(bool forking) {
+  closed.store(forking, std::memory_order_relaxed);
+}
+
+}  // namespace hakmem

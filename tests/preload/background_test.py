@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Runs tests/preload/background.c in every way that memory goes back: background_test.py LIBRARY FOLDER."""
+import errno
+import os
+import subprocess
+import sys
+
+LIBRARY, PROGRAM = sys.argv[1], os.path.join(sys.argv[2], "background")
+WAYS = {"thread": {"HAKMEM_BACKGROUND": "thread"}, "auto": {},
+        "uring": {"HAKMEM_BACKGROUND": "uring"}}
+RUNGS = ("process_madvise", "madvise", "uring")
+failures = []
+
+
+def run(arguments, settings, show=False):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HAKMEM_")}
+    environment |= {"LD_PRELOAD": LIBRARY, **settings}
+    return subprocess.run([PROGRAM, *arguments], env=environment, capture_output=True, text=True,
+                          timeout=120)
+
+
+def check(name, done, accepted=(0,)):
+    good = done.returncode in accepted
+    print(f"{name}: {'passed' if good else 'FAILED'} {done.stdout.strip()}", flush=True)
+    if not good:
+        failures.append(name)
+        print(done.stderr, flush=True)
+
+
+def in_use(settings, what):
+    """What the configuration print says is in use."""
+    done = run(["unshare"], settings | {"HAKMEM_VERBOSE": "1"})
+    lines = [line.split() for line in done.stderr.splitlines()]
+    return next((line[-1] for line in lines if line[:3] == ["in", "use", what]), "")
+
+
+ways = dict(WAYS)
+if in_use(WAYS["uring"], "background") != "uring":
+    print("uring: skipped, io_uring is not to be had here")
+    del ways["uring"]
+
+# All sleeps at once: they take seconds and no time of a processor.
+sleeping = []
+for way, settings in ways.items():
+    if way == "auto":
+        continue
+    for call in ("epoll_wait", "poll", "nanosleep", "read", "futex"):
+        environment = {**os.environ, "LD_PRELOAD": LIBRARY, **settings}
+        process = subprocess.Popen([PROGRAM, "idle", call], env=environment, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        sleeping.append((f"idle {call}, {way}", process))
+    for name, process in sleeping[-5:]:
+        out, error = process.communicate(timeout=120)
+        check(name, subprocess.CompletedProcess([], process.returncode, out, error))
+
+for way, settings in ways.items():
+    for kind in ("fork", "_Fork", "clone"):
+        check(f"child {kind}, {way}", run(["child", kind], settings))
+    check(f"descriptors, {way}", run(["descriptors"], settings))
+for rung in RUNGS:
+    check(f"purge by {rung}", run(["churn"], {"HAKMEM_PURGE": rung}))
+    for error in (errno.EPERM, errno.ENOSYS, errno.EINVAL):
+        check(f"purge by {rung}, refused with {errno.errorcode[error]}",
+              run(["refuse", str(error)], {"HAKMEM_PURGE": rung, "HAKMEM_BACKGROUND": "uring"}))
+check("purge off", run(["churn"], {"HAKMEM_PURGE": "off"}))
+check("a program of one thread enters a namespace", run(["unshare"], {}), accepted=(0, 77))
+for way, settings in ways.items():
+    limit = 128 << 20
+    check(f"limit, {way}", run(["limit"], settings | {"HAKMEM_LIMIT": str(limit),
+                                                      "TEST_LIMIT": str(limit)}))
+sys.exit(1 if failures else 0)
