@@ -10,6 +10,9 @@
 #include "frontend/background.h"
 #include "frontend/modules.h"
 
+// The loader's interface with debuggers (link.h); weak, for static programs have none.
+extern struct r_debug _r_debug __attribute__((weak));
+
 namespace hakmem {
 namespace {
 
@@ -19,7 +22,7 @@ constinit std::atomic<bool> closed{false};
 // without its arguments and its environment; one from inside a dlopen finds the loader's lists half
 // done.
 bool dlopen_is_possible() {
-  return environ != nullptr && _r_debug.r_state == r_debug::RT_CONSISTENT;
+  return environ != nullptr && &_r_debug != nullptr && _r_debug.r_state == r_debug::RT_CONSISTENT;
 }
 
 bool take(Deferred what) {
