@@ -45,6 +45,10 @@ void hakmem_print_configuration(int descriptor);
 /* Writes the statistics as text to the file descriptor. */
 void hakmem_print_statistics(int descriptor);
 
+/* The same as one JSON object: "schema" (1), "version", "mode", "purge" and "background" (what gives
+ * memory back), and "statistics", numbers by name. */
+void hakmem_print_statistics_json(int descriptor);
+
 /* Gives memory that no live block needs back to the kernel: what any thread has freed and keeps, but
  * not what was freed for a thread that sleeps and has not taken it in.
  * Returns the bytes given back. Takes about 0.2 us per resident 4 KiB page. */
@@ -53,7 +57,7 @@ size_t hakmem_purge(void);
 /* All sizes in bytes. */
 typedef struct hakmem_statistics {
   size_t size;      /* of this structure, set by the caller before the call */
-  uint32_t version; /* of the contents, set by the library; 1 */
+  uint32_t version; /* of the contents, set by the library; 2 */
   uint32_t reserved;
   uint64_t allocated; /* in live blocks, rounded up to their size class */
   uint64_t active;    /* of slabs and extents that hold live blocks */
@@ -62,6 +66,14 @@ typedef struct hakmem_statistics {
   uint64_t mapped;    /* committed for data */
   uint64_t retained;  /* free, and kept backed for reuse */
   uint64_t purged;    /* given back to the kernel since the start */
+  /* Since version 2: */
+  uint64_t purge_nanoseconds;   /* time spent in giving back */
+  uint64_t purged_at_deadlines; /* of purged, while the program slept, without a thread of ours */
+  uint64_t moved;               /* moved by their page tables: free memory, and by realloc */
+  uint64_t page_faults;         /* of the process, that needed no file */
+  uint64_t memory_price;        /* ns for holding an idle MiB for a second, pressure included */
+  uint64_t hold_small_pages;    /* ms that free memory stays backed; 0: for ever */
+  uint64_t hold_huge_pages;
 } hakmem_statistics;
 
 /* Takes a snapshot. While other threads allocate, each number is right for some moment of its own.

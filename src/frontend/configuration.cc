@@ -95,7 +95,7 @@ void set_feature(size_t index, Text value, Source source, const char* variable) 
   if (chosen < 0) {
     // Switches take 0 and 1 as well.
     const int digit = index_in("0|1", value);
-    if (digit >= 0 && strcmp(feature.accepted, "off|on") == 0) chosen = digit;
+    if (digit >= 0 && strncmp(feature.accepted, "off|on", strlen("off|on")) == 0) chosen = digit;
   }
   if (chosen < 0) {
     complain(variable, value, feature.accepted, entry_of(feature.accepted, setting.value));

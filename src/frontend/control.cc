@@ -6,13 +6,16 @@
 
 #include <algorithm>
 
+#include "backend/linux/process_limits.h"
 #include "frontend/configuration.h"
 #include "frontend/export.h"
 #include "frontend/statistics_print.h"
+#include "frontend/upkeep.h"
 #include "frontend/version.h"
 #include "hakmem/hakmem.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
+#include "policy/knobs.h"
 #include "telemetry/counters.h"
 
 using namespace hakmem;
@@ -53,6 +56,10 @@ HAKMEM_EXPORT void hakmem_print_statistics(int descriptor) {
   print_statistics(descriptor);
 }
 
+HAKMEM_EXPORT void hakmem_print_statistics_json(int descriptor) {
+  print_statistics_as_json(descriptor);
+}
+
 HAKMEM_EXPORT size_t hakmem_purge() {
   return heap_trim(0);
 }
@@ -63,16 +70,25 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
     return -1;
   }
   const HeapStatistics heap = heap_statistics();
-  const hakmem_statistics now = {.size = std::min(statistics->size, sizeof(hakmem_statistics)),
-                                 .version = 1,
-                                 .reserved = 0,
-                                 .allocated = heap.allocated_bytes,
-                                 .active = heap.active_bytes,
-                                 .metadata = heap.metadata_bytes,
-                                 .resident = page_heap.backend().resident_bytes(),
-                                 .mapped = heap.mapped_bytes,
-                                 .retained = heap.retained_bytes,
-                                 .purged = counters.purged_bytes.load(std::memory_order_relaxed)};
+  const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+  const hakmem_statistics now = {
+      .size = std::min(statistics->size, sizeof(hakmem_statistics)),
+      .version = 2,
+      .reserved = 0,
+      .allocated = heap.allocated_bytes,
+      .active = heap.active_bytes,
+      .metadata = heap.metadata_bytes,
+      .resident = page_heap.backend().resident_bytes(),
+      .mapped = heap.mapped_bytes,
+      .retained = heap.retained_bytes,
+      .purged = read(counters.purged_bytes),
+      .purge_nanoseconds = read(counters.purge_nanoseconds),
+      .purged_at_deadlines = read(counters.deadline_purged_bytes),
+      .moved = read(counters.moved_bytes) + read(counters.reallocated_bytes),
+      .page_faults = process_page_faults(),
+      .memory_price = memory_price().price(),
+      .hold_small_pages = read_knob(knobs.hold_small_pages),
+      .hold_huge_pages = read_knob(knobs.hold_huge_pages)};
   memcpy(statistics, &now, now.size);
   return 0;
 }

@@ -1,31 +1,22 @@
 // Owns: the layout of the printed statistics.
 // Called by: see statistics_print.h.
-// Never: a counter missing; the lines come from counters.def.
+// Never: a second list of what there is: statistics.cc has it.
 #include "frontend/statistics_print.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "backend/linux/purge_ladder.h"
 #include "base/environment.h"
 #include "base/log.h"
 #include "base/system_call.h"
+#include "frontend/background.h"
 #include "frontend/configuration.h"
-#include "frontend/upkeep.h"
+#include "frontend/statistics.h"
 #include "frontend/version.h"
-#include "heap/heap.h"
-#include "heap/page_heap.h"
-#include "policy/knobs.h"
-#include "telemetry/counters.h"
 
 namespace hakmem {
 namespace {
-
-void print_value(const char* name, uint64_t value, const char* meaning, int descriptor) {
-  Line line;
-  line.text("  ").padded(name, 20).decimal(value);
-  while (line.length() < 38) line.text(" ", 1);
-  line.text("  ").text(meaning).send(descriptor);
-}
 
 // The path with %p as the process' number and %e as the program's name.
 Line expanded(const char* path) {
@@ -49,9 +40,11 @@ Line expanded(const char* path) {
 }  // namespace
 
 void print_statistics_at_exit() {
+  const bool json = configuration().is(Feature::statistics, "json");
+  const auto print = json ? print_statistics_as_json : print_statistics;
   const char* file = configuration().stats_file;
   if (*file == '\0') {
-    print_statistics(STDERR_FILENO);
+    print(STDERR_FILENO);
     return;
   }
   const Line path = expanded(file);
@@ -62,42 +55,36 @@ void print_statistics_at_exit() {
     line.text("hakmem: statistics cannot be written to ").text(path.data()).send();
     return;
   }
-  print_statistics(static_cast<int>(descriptor));
+  print(static_cast<int>(descriptor));
   system_call(SYS_close, descriptor);
 }
 
 void print_statistics(int descriptor) {
-  const HeapStatistics heap = heap_statistics();
+  Statistic statistics[kMostStatistics];
+  const size_t count = collect_statistics(statistics);
   Line line;
   line.text("hakmem " HAKMEM_VERSION_STRING " statistics, mode ");
   line.text(mode_name(configuration().mode)).send(descriptor);
-  print_value("allocated", heap.allocated_bytes, "bytes in live blocks", descriptor);
-  print_value("active", heap.active_bytes, "bytes of slabs and extents with live blocks",
-              descriptor);
-  print_value("metadata", heap.metadata_bytes, "bytes committed for descriptors and heaps",
-              descriptor);
-  const auto& backend = page_heap.backend();
-  print_value("resident", backend.resident_bytes(), "bytes of the process in memory", descriptor);
-  print_value("mapped", heap.mapped_bytes, "bytes committed for data", descriptor);
-  print_value("retained", heap.retained_bytes, "bytes free and kept backed for reuse", descriptor);
-  print_value("extent_cache_hits", heap.extent_cache_hits,
-              "extents served from the thread's own freed ones", descriptor);
-  print_value("memory_price", memory_price().price(), "ns for holding an idle MiB for a second",
-              descriptor);
-  for (const MemoryKind kind : {MemoryKind::kSmallPages, MemoryKind::kHugePage}) {
-    const bool huge = kind == MemoryKind::kHugePage;
-    print_value(huge ? "huge_purge_cost" : "small_purge_cost", cost_estimates().purge_per_mib(kind),
-                "ns to give a MiB back", descriptor);
-    print_value(huge ? "huge_fault_cost" : "small_fault_cost", cost_estimates().fault_per_mib(kind),
-                "ns to touch a MiB anew", descriptor);
-    print_value(huge ? "huge_hold" : "small_hold",
-                read_knob(huge ? knobs.hold_huge_pages : knobs.hold_small_pages),
-                "ms that free memory stays; 0: for ever", descriptor);
+  for (const Statistic* each = statistics; each != statistics + count; ++each) {
+    line.text("  ").padded(each->name, 24).decimal(each->value);
+    while (line.length() < 42) line.text(" ", 1);
+    line.text("  ").text(each->meaning).send(descriptor);
   }
-#define HAKMEM_COUNTER(name, meaning) \
-  print_value(#name, counters.name.load(std::memory_order_relaxed), meaning, descriptor);
-#include "telemetry/counters.def"
-#undef HAKMEM_COUNTER
+}
+
+void print_statistics_as_json(int descriptor) {
+  Statistic statistics[kMostStatistics];
+  const size_t count = collect_statistics(statistics);
+  Line line;
+  line.text("{\"schema\": 1, \"version\": \"" HAKMEM_VERSION_STRING "\", \"mode\": \"");
+  line.text(mode_name(configuration().mode)).text("\", \"purge\": \"");
+  line.text(purge_rung_name(purge_rung())).text("\", \"background\": \"");
+  line.text(background_in_use()).text("\", \"statistics\": {").send(descriptor);
+  for (const Statistic* each = statistics; each != statistics + count; ++each) {
+    line.text("  \"").text(each->name).text("\": ").decimal(each->value);
+    line.text(each + 1 != statistics + count ? "," : "").send(descriptor);
+  }
+  line.text("}}").send(descriptor);
 }
 
 }  // namespace hakmem

@@ -46,6 +46,7 @@ struct HeapStatistics {
   size_t allocated_bytes;  // in live blocks, rounded up to their class
   size_t active_bytes;     // in slabs and extents that hold live blocks
   size_t retained_bytes;   // free, kept backed for reuse
+  size_t lent_bytes;       // of those, lent to the kernel until a deadline
   size_t mapped_bytes;     // committed for data
   size_t metadata_bytes;
   uint64_t extent_cache_hits;  // allocations served from the thread's own freed extents

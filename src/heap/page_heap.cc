@@ -384,6 +384,7 @@ PageHeapStatistics PageHeap::statistics() {
   return {.mapped_bytes = committed_.bytes(),
           .used_bytes = used().bytes(),
           .retained_bytes = retained().bytes(),
+          .lent_bytes = Slices{loan_slices_.load(std::memory_order_relaxed)}.bytes(),
           .metadata_bytes = map_.metadata_bytes()};
 }
 

@@ -27,7 +27,8 @@ using PurgeBatch = ClaimedRanges<64, 64>;
 struct PageHeapStatistics {
   size_t mapped_bytes;    // committed for data
   size_t used_bytes;      // owned by slabs and extents
-  size_t retained_bytes;  // free, kept backed for reuse
+  size_t retained_bytes;  // free, kept backed for reuse, not lent
+  size_t lent_bytes;
   size_t metadata_bytes;
 };
 
@@ -88,7 +89,10 @@ class PageHeap {
   void lend(uint64_t nanoseconds);
   Lock& lending_lock() { return lending_lock_; }
   // In a forked child nothing is lent: the kernel purges the parent's memory.
-  void forget_loan() { lent_.store(false, std::memory_order_relaxed); }
+  void forget_loan() {
+    lent_.store(false, std::memory_order_relaxed);
+    loan_slices_.store(0, std::memory_order_relaxed);
+  }
 
   // Takes no huge pages for the next growth.
   void pause_promotion() { promotion_.pause(); }
@@ -224,6 +228,7 @@ class PageHeap {
   Lock lending_lock_{LockRank::kLending};
   const Deadlines* deadlines_ = nullptr;
   std::atomic<bool> lent_{false};
+  std::atomic<uint32_t> loan_slices_{0};
   std::atomic<uint32_t> worth_lending_{UINT32_MAX};  // slices
   std::atomic<uint32_t> growths_{0};
   uint32_t last_sweep_ = 0;    // milliseconds

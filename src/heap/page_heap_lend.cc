@@ -48,10 +48,13 @@ void PageHeap::lend(uint64_t nanoseconds) {
   }
   worth_lending_.store(std::max(kNotWorthLending, slices / kPartOfLoan), std::memory_order_relaxed);
   if (loan.empty()) return;
+  loan_slices_.store(slices, std::memory_order_relaxed);
   const size_t armed = deadlines_->arm(loan.first_range(), loan.ranges(), nanoseconds);
   LockGuard guard(lock_);
   for (const auto& entry : loan) {
-    if (entry.end > armed) release_claim({entry.page, entry.slices}, false);
+    if (entry.end <= armed) continue;
+    release_claim({entry.page, entry.slices}, false);
+    loan_slices_.fetch_sub(slices_in(entry.slices), std::memory_order_relaxed);
   }
   loan.drop_behind(armed);
   lent_.store(armed > 0, std::memory_order_release);
@@ -80,6 +83,7 @@ void PageHeap::take_back_locked() {
   }
   count(counters.purged_bytes, bytes);
   count(counters.deadline_purged_bytes, bytes);
+  loan_slices_.store(0, std::memory_order_relaxed);
   lent_.store(false, std::memory_order_release);
 }
 

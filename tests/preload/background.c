@@ -1,7 +1,7 @@
 // Memory that a sleeping program does not need goes back, and nobody notices but the kernel.
-//   background idle CALL       sleeps in CALL; its memory is gone when it wakes, by its own deadline
-//   background refuse ERROR    process_madvise and io_uring_setup answer ERROR; contents stay right
-//   background child KIND      fork, _Fork or clone while memory waits to be purged
+//   background idle CALL       sleeps in CALL; its memory is gone when it wakes, by its own
+//   deadline background refuse ERROR    process_madvise and io_uring_setup answer ERROR; contents
+//   stay right background child KIND      fork, _Fork or clone while memory waits to be purged
 //   background descriptors     closes what it did not open and takes the numbers for its own
 //   background unshare         one thread, a new user namespace
 //   background limit           lives at 0.8 of HAKMEM_LIMIT and churns beside it
@@ -139,7 +139,8 @@ static int idle(const char* call) {
 }
 
 static void refuse(int call, int error, struct sock_filter* filter, int* length) {
-  filter[(*length)++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1);
+  filter[(*length)++] =
+      (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1);
   filter[(*length)++] =
       (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error);
 }
@@ -147,8 +148,8 @@ static void refuse(int call, int error, struct sock_filter* filter, int* length)
 static int refused(int error) {
   struct sock_filter filter[16];
   int length = 0;
-  filter[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                                  offsetof(struct seccomp_data, nr));
+  filter[length++] =
+      (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   refuse(440 /* process_madvise */, error, filter, &length);
   refuse(SYS_io_uring_setup, error, filter, &length);
   filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);

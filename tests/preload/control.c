@@ -20,6 +20,7 @@ int main(void) {
   FIND(hakmem_feature);
   FIND(hakmem_print_configuration);
   FIND(hakmem_print_statistics);
+  FIND(hakmem_print_statistics_json);
   FIND(hakmem_purge);
   FIND(hakmem_get_statistics);
   CHECK(find_hakmem_version() == HAKMEM_VERSION);
@@ -36,7 +37,7 @@ int main(void) {
   hakmem_statistics before = {.size = sizeof before};
   hakmem_statistics during = {.size = sizeof during};
   CHECK(find_hakmem_get_statistics(&before) == 0);
-  CHECK(before.version == 1);
+  CHECK(before.version == 2);
   char* block = malloc(30 << 20);
   memset(block, 1, 30 << 20);
   CHECK(find_hakmem_get_statistics(&during) == 0);
@@ -47,6 +48,8 @@ int main(void) {
   CHECK(during.retained >= 30 << 20);
   CHECK(find_hakmem_purge() >= 30 << 20);
   CHECK(find_hakmem_get_statistics(&during) == 0);
+  CHECK(during.purge_nanoseconds > before.purge_nanoseconds && during.memory_price == 1500000);
+  CHECK(during.page_faults >= before.page_faults + (30 << 20) / sysconf(_SC_PAGESIZE) / 2);
   CHECK(during.retained == 0 && during.resident < before.resident + (8 << 20));
 
   // A caller with an older, shorter structure; and a wrong one.
@@ -63,5 +66,15 @@ int main(void) {
   const int sink = open("/dev/null", O_WRONLY);
   find_hakmem_print_configuration(sink);
   find_hakmem_print_statistics(sink);
+
+  int ends[2];
+  CHECK(pipe(ends) == 0);
+  find_hakmem_print_statistics_json(ends[1]);
+  char text[8192];
+  ssize_t length = read(ends[0], text, sizeof text - 1);
+  CHECK(length > 0);
+  text[length] = '\0';
+  CHECK(strstr(text, "{\"schema\": 1, \"version\": \"0.1.0\", \"mode\": \"balanced\"") == text);
+  CHECK(strstr(text, "\"purged_bytes\": ") != NULL && strcmp(text + length - 3, "}}\n") == 0);
   return 0;
 }

@@ -78,6 +78,12 @@ size_t process_threads() {
   return name_end == 0 ? 0 : number_after(text + name_end, length - name_end, kBehindName);
 }
 
+size_t process_page_faults() {
+  struct rusage usage;
+  if (system_call(SYS_getrusage, RUSAGE_SELF, &usage) != 0) return 0;
+  return static_cast<size_t>(usage.ru_minflt);
+}
+
 size_t process_resident_bytes() {
   return statm_bytes(1);
 }

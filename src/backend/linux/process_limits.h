@@ -22,6 +22,9 @@ bool process_mappings_are_unlimited();
 // Threads by /proc/self/stat (proc(5)); 0 without /proc.
 size_t process_threads();
 
+// Page faults so far that needed no file (getrusage(2)).
+size_t process_page_faults();
+
 // VmRSS by /proc/self/statm (proc(5)); 0 without /proc.
 size_t process_resident_bytes();
 

@@ -1,0 +1,61 @@
+// Owns: where each number comes from.
+// Called by: see statistics.h.
+// Never: two names for one thing.
+#include "frontend/statistics.h"
+
+#include "backend/linux/process_limits.h"
+#include "frontend/upkeep.h"
+#include "heap/heap.h"
+#include "heap/page_heap.h"
+#include "policy/knobs.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+constexpr size_t kCounters = 0
+#define HAKMEM_COUNTER(name, meaning) +1
+#include "telemetry/counters.def"
+#undef HAKMEM_COUNTER
+    ;
+constexpr size_t kGauges = 16;
+static_assert(kCounters + kGauges <= kMostStatistics);
+
+}  // namespace
+
+size_t collect_statistics(Statistic* statistics) {
+  const HeapStatistics heap = heap_statistics();
+  const CostEstimates& costs = cost_estimates();
+  const auto purge = [&](MemoryKind kind) { return costs.purge_per_mib(kind); };
+  const auto fault = [&](MemoryKind kind) { return costs.fault_per_mib(kind); };
+  const Statistic gauges[] = {
+      {"allocated", heap.allocated_bytes, "bytes in live blocks"},
+      {"active", heap.active_bytes, "bytes of slabs and extents with live blocks"},
+      {"metadata", heap.metadata_bytes, "bytes committed for descriptors and heaps"},
+      {"resident", page_heap.backend().resident_bytes(), "bytes of the process in memory"},
+      {"mapped", heap.mapped_bytes, "bytes committed for data"},
+      {"retained", heap.retained_bytes, "bytes free and kept backed for reuse"},
+      {"lent", heap.lent_bytes, "of retained, bytes that the kernel purges at a deadline"},
+      {"page_faults", process_page_faults(), "page faults of the process without a file"},
+      {"extent_cache_hits", heap.extent_cache_hits,
+       "extents served from the thread's own freed ones"},
+      {"memory_price", memory_price().price(), "ns for holding an idle MiB for a second"},
+      {"small_purge_cost", purge(MemoryKind::kSmallPages), "ns to give a MiB back"},
+      {"small_fault_cost", fault(MemoryKind::kSmallPages), "ns to touch a MiB anew"},
+      {"small_hold", read_knob(knobs.hold_small_pages), "ms that free memory stays; 0: for ever"},
+      {"huge_purge_cost", purge(MemoryKind::kHugePage), "ns to give a MiB back"},
+      {"huge_fault_cost", fault(MemoryKind::kHugePage), "ns to touch a MiB anew"},
+      {"huge_hold", read_knob(knobs.hold_huge_pages), "ms that free memory stays; 0: for ever"},
+  };
+  static_assert(sizeof gauges / sizeof *gauges == kGauges);
+  size_t count_of_statistics = 0;
+  for (const Statistic& gauge : gauges) statistics[count_of_statistics++] = gauge;
+#define HAKMEM_COUNTER(name, meaning)                                                        \
+  statistics[count_of_statistics++] = {#name, counters.name.load(std::memory_order_relaxed), \
+                                       meaning};
+#include "telemetry/counters.def"
+#undef HAKMEM_COUNTER
+  return count_of_statistics;
+}
+
+}  // namespace hakmem
