@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs tests/preload/background.c in every way that memory goes back: background_test.py LIBRARY FOLDER."""
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -68,4 +69,54 @@ for way, settings in ways.items():
     limit = 128 << 20
     check(f"limit, {way}", run(["limit"], settings | {"HAKMEM_LIMIT": str(limit),
                                                       "TEST_LIMIT": str(limit)}))
+
+
+def price_near_limit(settings):
+    """What memory costs at the end of a program that lives at nine tenths of its limit."""
+    done = run(["limit"], {"HAKMEM_LIMIT": str(limit * 9 // 10), "TEST_LIMIT": str(limit),
+                           "HAKMEM_STATS": "json", **settings})
+    return json.loads(done.stderr)["statistics"]["memory_price"]
+
+
+usual = price_near_limit({"HAKMEM_PRESSURE": "off"})
+dear = price_near_limit({})
+print(f"price of memory near the limit: {dear}, where pressure is off: {usual}", flush=True)
+if dear < 4 * usual:
+    failures.append("price near the limit")
+
+
+def limited_group(limit):
+    """A new cgroup with that limit and the file to enter it by; None where none can be made."""
+    for parent, file in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+                         ("/sys/fs/cgroup", "memory.max")):
+        group = f"{parent}/hakmem-test-{os.getpid()}"
+        try:
+            os.mkdir(group)
+        except OSError:
+            continue
+        try:
+            with open(f"{group}/{file}", "w", encoding="ascii") as limits:
+                limits.write(str(limit))
+            return group
+        except OSError:
+            os.rmdir(group)
+    return None
+
+
+# At 1.25 of what lives, and with room for the program itself, the kernel would kill who keeps more.
+group = limited_group(limit + (4 << 20))
+if group is None:
+    print("limit of a cgroup: skipped, no group can be made here")
+else:
+    try:
+        for way, settings in ways.items():
+            def enter():
+                with open(f"{group}/cgroup.procs", "w", encoding="ascii") as members:
+                    members.write(str(os.getpid()))
+            environment = {**os.environ, "LD_PRELOAD": LIBRARY, "TEST_LIMIT": str(limit), **settings}
+            check(f"limit of a cgroup, {way}", subprocess.run(
+                [PROGRAM, "limit"], env=environment, preexec_fn=enter, capture_output=True, text=True,
+                timeout=120, check=False))
+    finally:
+        os.rmdir(group)
 sys.exit(1 if failures else 0)
