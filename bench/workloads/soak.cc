@@ -33,6 +33,8 @@ struct Block {
 };
 
 std::atomic<uint64_t> operations{0};
+// Allocated and not freed, wherever a block is: with its thread or on its way to the next.
+std::atomic<int64_t> live_bytes{0};
 std::atomic<bool> stop{false};
 
 void fill(const Block& block) {
@@ -88,8 +90,6 @@ class Worker {
     for (const Block& block : blocks_) release(block);
   }
 
-  size_t live() const { return live_.load(std::memory_order_relaxed); }
-
  private:
   size_t choose_size(unsigned phase) {
     const uint64_t draw = random_() % 1000;
@@ -103,7 +103,7 @@ class Worker {
   double uniform() { return std::uniform_real_distribution<double>(0, 1)(random_); }
 
   void step(double level, unsigned phase) {
-    if (live() < static_cast<size_t>(level * static_cast<double>(share_))) {
+    if (held_ < static_cast<size_t>(level * static_cast<double>(share_))) {
       const size_t size = choose_size(phase);
       auto* start = static_cast<uint64_t*>(malloc(size));
       if (start == nullptr) std::abort();
@@ -112,7 +112,8 @@ class Worker {
       for (size_t at = 0; at < size / 8; at += 512) start[at] = 1;
       fill(block);
       blocks_.push_back(block);
-      live_.fetch_add(size, std::memory_order_relaxed);
+      held_ += size;
+      live_bytes.fetch_add(static_cast<int64_t>(size), std::memory_order_relaxed);
       if (random_() % 4 != 0) return;
     }
     if (blocks_.empty()) return;
@@ -122,7 +123,7 @@ class Worker {
     const Block block = blocks_[index];
     blocks_[index] = blocks_.back();
     blocks_.pop_back();
-    live_.fetch_sub(block.size, std::memory_order_relaxed);
+    held_ -= block.size;
     if (random_() % 10 == 0) {
       mailboxes_[(number_ + 1) % mailboxes_.size()].put(block);
     } else {
@@ -132,12 +133,13 @@ class Worker {
 
   static void release(const Block& block) {
     check(block);
+    live_bytes.fetch_sub(static_cast<int64_t>(block.size), std::memory_order_relaxed);
     free(block.start);
   }
 
   std::mt19937_64 random_;
   std::vector<Block> blocks_;
-  std::atomic<size_t> live_{0};
+  size_t held_ = 0;  // bytes
   const size_t share_;
   const unsigned number_;
   std::vector<Mailbox>& mailboxes_;
@@ -176,14 +178,13 @@ int main(int argc, char** argv) {
   for (double next = interval; next <= seconds; next += interval) {
     std::this_thread::sleep_until(
         start + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(next)));
-    size_t live = 0;
-    for (const auto& worker : workers) live += worker->live();
+    const auto live = static_cast<double>(live_bytes.load(std::memory_order_relaxed));
     const auto rss = static_cast<double>(process_memory().rss_kib) * 1024;
     std::cout << nlohmann::ordered_json{{"allocator", allocator},
                                         {"seconds", next},
-                                        {"live_mib", static_cast<double>(live) / (1 << 20)},
+                                        {"live_mib", live / (1 << 20)},
                                         {"rss_mib", rss / (1 << 20)},
-                                        {"fragmentation", rss / static_cast<double>(live)},
+                                        {"fragmentation", rss / live},
                                         {"operations", operations.load()}}
                      .dump()
               << std::endl;
