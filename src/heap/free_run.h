@@ -12,6 +12,9 @@
 
 namespace hakmem {
 
+// Of faulting a slice in page by page, in moves of a huge page: 16 faults of 1.5 us against 2 us.
+inline constexpr uint32_t kFaultCost = 12;
+
 struct RunRequest {
   Slices length;
   size_t alignment;  // of the first slice, in bytes
@@ -19,6 +22,7 @@ struct RunRequest {
   bool any_backing;  // a run of both kinds will do
   bool committed;    // only where no memory has to be committed
   uint32_t movable;  // huge pages whose memory can be moved to the run
+  uint32_t most_cost = ~uint32_t{0};
 };
 
 struct FreeRun {

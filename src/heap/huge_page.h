@@ -19,6 +19,10 @@ enum class Backing : uint8_t {
 };
 inline constexpr size_t kBackings = 2;
 
+constexpr Backing other_than(Backing backing) {
+  return backing == Backing::kHugePage ? Backing::kSmallPages : Backing::kHugePage;
+}
+
 // One bit per slice. `used` is set while a span or a purge owns the slice, `claimed` while a purge
 // does; `backed` from the first use on until the slice is purged: its pages may be resident and
 // hold old contents.

@@ -20,10 +20,11 @@ class MemoryMoves {
   struct Move {
     HugePage* from;
     HugePage* to;
+    uint32_t rest;  // slices of `to` that the span does not cover; claimed while it moves
   };
 
   bool has_room() const { return count_ < kMost; }
-  void add(HugePage* from, HugePage* to) { moves_[count_++] = {from, to}; }
+  void add(const Move& move) { moves_[count_++] = move; }
   void clear() { count_ = 0; }
   bool empty() const { return count_ == 0; }
   const Move* begin() const { return moves_; }

@@ -86,11 +86,13 @@ void PageHeap::took_fresh_memory(const Span& span, Backing backing) {
 Span* PageHeap::allocate_locked(const Request& request) {
   const bool huge = request.backing == Backing::kHugePage;
   Request other = request;
-  other.backing = huge ? Backing::kSmallPages : Backing::kHugePage;
+  other.backing = other_than(request.backing);
   if (Span* span = place(request, Growth::kNo)) return span;
   // What lies idle is worth more than the right backing, unless it is little.
   if (retained(other.backing).count > used().count / 8) {
+    other.mostly_backed = true;
     if (Span* span = place(other, Growth::kNo)) return span;
+    other.mostly_backed = false;
   }
   if (!huge || promotion_.allowed()) {
     if (Span* span = place(request, Growth::kYes)) return span;
@@ -110,11 +112,11 @@ Span* PageHeap::place(const Request& request, Growth growth) {
 }
 
 Span* PageHeap::place_within_huge_page(const Request& request, Growth growth) {
-  const auto [length, alignment, backing, moves, any_backing] = request;
-  const uint32_t allowed = aligned_positions(alignment);
+  const Slices length = request.length;
+  const uint32_t allowed = aligned_positions(request.alignment);
   HugePage* page;
-  while ((page = find_huge_page(length, allowed, backing, growth)) == nullptr) {
-    if (growth == Growth::kNo || !add_huge_page(backing)) return nullptr;
+  while ((page = find_huge_page(request, allowed, growth)) == nullptr) {
+    if (growth == Growth::kNo || !add_huge_page(request.backing)) return nullptr;
   }
   const uint32_t starts = starts_of_runs(~page->used, length.count) & allowed;
   const uint32_t reusable = starts & starts_of_runs(page->free_backed(), length.count);
@@ -122,9 +124,11 @@ Span* PageHeap::place_within_huge_page(const Request& request, Growth growth) {
   return make_span(map_.region(page->region), page->index * kSlicesPerHugePage + position, request);
 }
 
-HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
+HugePage* PageHeap::find_huge_page(const Request& request, uint32_t allowed_starts,
                                    Growth growth) const {
   constexpr uint32_t kMostLooks = 16;
+  const Slices length = request.length;
+  const Backing backing = request.backing;
   const bool fresh = growth == Growth::kYes;
   const uint32_t last = fresh ? HugePageBins::kUncommitted : HugePageBins::kFreeBacked;
   const bool some_backed = retained(backing) >= length;
@@ -135,8 +139,8 @@ HugePage* PageHeap::find_huge_page(Slices length, uint32_t allowed_starts, Backi
          page = page->next) {
       if ((starts_of_runs(~page->used, length.count) & allowed_starts) == 0) continue;
       const uint32_t backed = starts_of_runs(page->free_backed(), length.count) & allowed_starts;
-      if (!some_backed || backed != 0) return page;
-      if (fullest == nullptr) fullest = page;
+      if (backed != 0 || (!some_backed && !request.mostly_backed)) return page;
+      if (fullest == nullptr && !request.mostly_backed) fullest = page;
       if (++looks == kMostLooks) return fullest;
     }
   }
@@ -183,13 +187,14 @@ bool PageHeap::grow(Region& region, HugePages more, Backing backing) {
 }
 
 Span* PageHeap::place_across_huge_pages(const Request& request, Growth growth) {
-  const auto [length, alignment, backing, moves, any_backing] = request;
-  const RunRequest wanted{.length = length,
-                          .alignment = alignment.bytes(),
-                          .backing = backing,
-                          .any_backing = any_backing,
-                          .committed = growth == Growth::kNo,
-                          .movable = may_move() ? bins(backing).reusable() : 0};
+  const auto [length, alignment, backing, moves, any_backing, mostly_backed] = request;
+  RunRequest wanted{.length = length,
+                    .alignment = alignment.bytes(),
+                    .backing = backing,
+                    .any_backing = any_backing,
+                    .committed = growth == Growth::kNo,
+                    .movable = may_move() ? reusable_pages() : 0};
+  if (mostly_backed) wanted.most_cost = length.count * kFaultCost / 4;
   FreeRun run;
   for (uint32_t index = 0; index < map_.regions(); ++index) {
     search_region(map_.region(index), index, wanted, run);

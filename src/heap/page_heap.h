@@ -124,6 +124,7 @@ class PageHeap {
     Backing backing;
     MemoryMoves* moves;  // filled for the caller to carry out
     bool any_backing = false;
+    bool mostly_backed = false;  // only where most of it holds memory
   };
 
   Span* try_allocate(Slices length, Slices alignment, Backing backing);
@@ -146,10 +147,12 @@ class PageHeap {
   Slices retained() const { return retained(Backing::kSmallPages) + retained(Backing::kHugePage); }
   Region* region_with_room(HugePages room);
   // The fullest huge page that has room, among the first few those whose room is backed already.
-  HugePage* find_huge_page(Slices length, uint32_t allowed_starts, Backing backing,
-                           Growth growth) const;
+  HugePage* find_huge_page(const Request& request, uint32_t allowed_starts, Growth growth) const;
   bool add_huge_page(Backing backing);
   HugePageBins& bins(Backing backing) { return bins_[static_cast<size_t>(backing)]; }
+  uint32_t reusable_pages() const {
+    return bins(Backing::kSmallPages).reusable() + bins(Backing::kHugePage).reusable();
+  }
   const HugePageBins& bins(Backing backing) const { return bins_[static_cast<size_t>(backing)]; }
   void update_bin(HugePage& page) { bins(page.backing).update(page); }
   bool is_free(const Region& region, uint32_t slice, Slices length) const;
@@ -165,6 +168,8 @@ class PageHeap {
   Span* make_span(Region& region, uint32_t slice, const Request& request);
   bool may_move();
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
+  HugePage* reusable_page(Backing backing);
+  void claim_rest(HugePage& page, uint32_t rest);
   bool carry_out(const MemoryMoves& moves);
   MoveResult try_move(void* from, void* to, size_t bytes);
   void forget_displacement(HugePage& page);
@@ -231,9 +236,9 @@ class PageHeap {
   std::atomic<uint32_t> loan_slices_{0};
   std::atomic<uint32_t> worth_lending_{UINT32_MAX};  // slices
   std::atomic<uint32_t> growths_{0};
-  uint32_t last_sweep_ = 0;    // milliseconds
-  uint32_t last_turn_ = 0;     // of the demand
-  uint32_t sweep_region_ = 0;  // where the sweep goes on
+  std::atomic<uint32_t> last_sweep_{0};  // milliseconds; written under the lock
+  uint32_t last_turn_ = 0;               // of the demand
+  uint32_t sweep_region_ = 0;            // where the sweep goes on
   uint32_t sweep_index_ = 0;
   Demand demand_;
   HugePages promoted_;  // known as Backing::kHugePage

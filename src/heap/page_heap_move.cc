@@ -20,23 +20,43 @@ bool PageHeap::may_move() {
          !is_charged();
 }
 
-// The pages that [slice, slice + length) covers wholly and that hold no memory get it from free
-// ones.
+// Huge pages that only [slice, slice + length) uses, and of which it needs more than they hold, get
+// their memory from free ones. Of the same kind, if there are any.
 void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length,
                              MemoryMoves& moves) {
+  constexpr uint32_t kWorthMoving = 4;  // slices
   if (!may_move()) return;
-  const uint32_t end = (slice + length.count) / kSlicesPerHugePage;
-  for (uint32_t index = HugePages::covering({slice}).count; index < end; ++index) {
-    HugePage& page = region.huge_pages[index];
-    if (page.backed != 0) continue;
-    HugePage* source = bins(page.backing).first(HugePageBins::kFreeBacked);
+  for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
+    const uint32_t needed = slices_in(mask & ~page.backed);
+    if ((page.used & ~mask) != 0 || needed < kWorthMoving || needed <= slices_in(page.backed)) {
+      return;
+    }
+    HugePage* source = reusable_page(page.backing);
     if (source == nullptr || !moves.has_room() || displaced_ >= kMostDisplaced) return;
     claim_whole(*source);
-    page.touched = source->touched;
     if (!page.displaced) ++displaced_;
     page.displaced = true;
-    moves.add(source, &page);
-  }
+    page.touched = true;
+    const uint32_t rest = ~mask;
+    if (rest != 0) claim_rest(page, rest);
+    moves.add({source, &page, rest});
+  });
+}
+
+HugePage* PageHeap::reusable_page(Backing backing) {
+  HugePage* same = bins(backing).first(HugePageBins::kFreeBacked);
+  if (same != nullptr) return same;
+  return bins(other_than(backing)).first(HugePageBins::kFreeBacked);
+}
+
+// Nobody else may have these slices before the memory has arrived: it replaces what they hold.
+void PageHeap::claim_rest(HugePage& page, uint32_t rest) {
+  retained_in(page.backing).fetch_sub(slices_in(page.backed & rest), std::memory_order_relaxed);
+  page.used |= rest;
+  page.claimed |= rest;
+  page.backed |= rest;
+  ++claims_in_flight_;
+  update_bin(page);
 }
 
 // False when a target is inaccessible.
@@ -50,6 +70,7 @@ bool PageHeap::carry_out(const MemoryMoves& moves) {
     if (moved) count(counters.moved_bytes, kHugePageSize);
     LockGuard guard(lock_);
     release_claim({move.from, ~uint32_t{0}}, moved);
+    if (move.rest != 0) release_claim({move.to, move.rest}, !moved);
   }
   return all_accessible;
 }

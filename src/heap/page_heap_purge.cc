@@ -91,22 +91,26 @@ uint64_t PageHeap::maintain() {
 
 bool PageHeap::is_time_to_sweep() const {
   const auto round = static_cast<uint32_t>(round_milliseconds());
-  return round != 0 && milliseconds(backend_->coarse_time()) - last_sweep_ >= round / kSweepSteps;
+  return round != 0 &&
+         milliseconds(backend_->coarse_time()) - last_sweep_.load(std::memory_order_relaxed) >=
+             round / kSweepSteps;
 }
 
 // Bounded, for some thread's free may wait for it; what is left comes with the next step.
 void PageHeap::purge_idle() {
   constexpr size_t kMostClaims = 16;
   constexpr Slices kMostPurged{128};
+  if (!is_time_to_sweep()) return;
   look_at_charge();
   Claim claims[kMostClaims];
   size_t claimed;
   {
     LockGuard guard(lock_);
     if (!is_time_to_sweep()) return;
-    last_sweep_ = milliseconds(backend_->coarse_time());
-    if (last_sweep_ - last_turn_ >= read_knob(knobs.hold_small_pages)) {
-      last_turn_ = last_sweep_;
+    const uint32_t now = milliseconds(backend_->coarse_time());
+    last_sweep_.store(now, std::memory_order_relaxed);
+    if (now - last_turn_ >= read_knob(knobs.hold_small_pages)) {
+      last_turn_ = now;
       demand_.turn(used());
     }
     Sweep sweep{.visits = known_huge_pages() / kSweepSteps + 1,
@@ -164,7 +168,8 @@ size_t PageHeap::purge_down_to(Slices target) {
   constexpr uint32_t kRounds = 2 + 2 * kPatienceWithParts;
   take_back();
   if (retained() <= target) return 0;
-  look_at_charge();
+  // It takes microseconds: with the steps of the sweep, and when all is to go.
+  if (target == Slices{0}) look_at_charge();
   Sweep sweep{.visits = 0,
               .most = {},
               .patience = target == Slices{0} ? Patience::kNone : Patience::kOneRound};
