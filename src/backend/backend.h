@@ -59,6 +59,12 @@ struct Backend {
   // Like purge, for one range whose memory was moved about: it has the mapping of its neighbours
   // again.
   bool (*renew)(void* start, size_t bytes);
+  // Makes pages of a committed range inaccessible, at no mapping of their own; what they held is
+  // gone. A purge leaves them so. False where the kernel cannot (MADV_GUARD_INSTALL, Linux 6.13) or
+  // the memory is locked; then nothing has happened.
+  bool (*guard)(void* start, size_t bytes);
+  // The reverse: the pages read as zeros.
+  void (*unguard)(void* start, size_t bytes);
   // Keeps a metadata range out of core dumps.
   void (*exclude_from_dump)(void* start, size_t bytes);
   // A private, writable mapping of its own; nullptr when the system has none.

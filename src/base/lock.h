@@ -10,6 +10,7 @@ namespace hakmem {
 
 // Locks are taken in ascending rank; the fork handlers walk the same order.
 enum class LockRank : uint8_t {
+  kChecks = 0,
   kRegistry = 1,
   kArenas = 2,
   kMetadata = 3,

@@ -20,12 +20,12 @@ size_t page_size() {
   return static_cast<size_t>(getauxval(AT_PAGESZ));
 }
 
-void* aligned_or_invalid(size_t alignment, size_t size) {
+void* aligned_or_invalid(size_t alignment, size_t size, const void* site) {
   if (!is_power_of_two(alignment)) {
     errno = EINVAL;
     return nullptr;
   }
-  return allocate_aligned_general(alignment, size);
+  return allocate_aligned_general(alignment, size, site);
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ void* aligned_or_invalid(size_t alignment, size_t size) {
 HAKMEM_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
   if (!is_power_of_two(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
   const int saved = errno;
-  void* block = allocate_aligned_general(alignment, size);
+  void* block = allocate_aligned_general(alignment, size, HAKMEM_CALL_SITE);
   errno = saved;
   if (block == nullptr) return ENOMEM;
   *result = block;
@@ -42,16 +42,16 @@ HAKMEM_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
 }
 
 HAKMEM_EXPORT void* aligned_alloc(size_t alignment, size_t size) {
-  return aligned_or_invalid(alignment, size);
+  return aligned_or_invalid(alignment, size, HAKMEM_CALL_SITE);
 }
 
 // Alignment 0 means none, as in glibc.
 HAKMEM_EXPORT void* memalign(size_t alignment, size_t size) {
-  return aligned_or_invalid(alignment == 0 ? kMinimumBlock : alignment, size);
+  return aligned_or_invalid(alignment == 0 ? kMinimumBlock : alignment, size, HAKMEM_CALL_SITE);
 }
 
 HAKMEM_EXPORT void* valloc(size_t size) {
-  return allocate_aligned_general(page_size(), size);
+  return allocate_aligned_general(page_size(), size, HAKMEM_CALL_SITE);
 }
 
 // Rounds the size up to whole pages.
@@ -61,7 +61,7 @@ HAKMEM_EXPORT void* pvalloc(size_t size) {
     errno = ENOMEM;
     return nullptr;
   }
-  return allocate_aligned_general(page_size(), rounded);
+  return allocate_aligned_general(page_size(), rounded, HAKMEM_CALL_SITE);
 }
 
 HAKMEM_EXPORT void* __libc_memalign(size_t, size_t) HAKMEM_ALIAS(memalign);

@@ -65,10 +65,10 @@ size_t foreign_usable_size(void* address, const char* function) {
   return mapped != 0 ? mapped : libc_for(address, function).malloc_usable_size(address);
 }
 
-void* reallocate_foreign(void* address, size_t size, const char* function) {
+void* reallocate_foreign(void* address, size_t size, const Call& call) {
   size_t usable = is_early_memory(address) ? early_memory_size(address) : direct_map_bytes(address);
   if (usable == 0) {
-    const LibcMalloc& libc = libc_for(address, function);
+    const LibcMalloc& libc = libc_for(address, call.function);
     if (!configuration().has(Feature::pool) && !is_mapped_directly(size)) {
       return libc.realloc(address, size);
     }
@@ -76,10 +76,10 @@ void* reallocate_foreign(void* address, size_t size, const char* function) {
   } else if (size <= usable && size > usable / 2) {
     return address;
   }
-  void* moved = allocate_general(size);
+  void* moved = allocate_general(size, call.site);
   if (moved == nullptr) return nullptr;
   memcpy(moved, address, std::min(usable, size));
-  free_foreign(address, function);
+  free_foreign(address, call.function);
   return moved;
 }
 

@@ -5,11 +5,13 @@
 
 #include <cstddef>
 
+#include "frontend/call.h"
+
 namespace hakmem {
 
 // Each takes the name of the exported function for its message; misuse aborts.
 void free_foreign(void* address, const char* function);
 size_t foreign_usable_size(void* address, const char* function);
-void* reallocate_foreign(void* address, size_t size, const char* function);
+void* reallocate_foreign(void* address, size_t size, const Call& call);
 
 }  // namespace hakmem

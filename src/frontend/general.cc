@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <algorithm>
+
 #include "base/bits.h"
+#include "frontend/checks.h"
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
 #include "frontend/early_memory.h"
@@ -29,12 +32,12 @@ void* or_out_of_memory(void* block) {
 }
 
 // The calling thread's heap, made on the first request; nullptr where the heap does not serve the
-// program or memory is exhausted.
+// program, where the checks stand before it, or memory is exhausted.
 ThreadHeap* serving_heap() {
   ThreadHeap* heap = thread_heap();
   if (HAKMEM_LIKELY(heap != &kNoHeap)) return heap;
   start_up();
-  if (!configuration().has(Feature::pool)) return nullptr;
+  if (!configuration().has(Feature::pool) || checks_are_on()) return nullptr;
   heap = acquire_thread_heap();
   if (heap != nullptr) arm_thread_exit();
   return heap;
@@ -44,13 +47,23 @@ bool too_large(size_t size) {
   return size > static_cast<size_t>(PTRDIFF_MAX);
 }
 
+// realloc of an arena's block, which the checks do not know.
+void* move_among_checked(void* address, size_t size, const Call& call) {
+  const size_t bytes = heap_usable_size(address, call.function);
+  void* moved = allocate_general(size, call.site);
+  if (moved == nullptr) return nullptr;
+  memcpy(moved, address, std::min(bytes, size));
+  free_general(address, call);
+  return moved;
+}
+
 }  // namespace
 
 bool is_mapped_directly(size_t size) {
   return configuration().has(Feature::mmap) && size >= configuration().large_threshold;
 }
 
-void* allocate_general(size_t size) {
+void* allocate_general(size_t size, const void* site) {
   if (HAKMEM_UNLIKELY(too_large(size))) return or_out_of_memory(nullptr);
   ThreadHeap* heap = serving_heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
@@ -59,12 +72,17 @@ void* allocate_general(size_t size) {
     reach_safe_point();
     return or_out_of_memory(block);
   }
+  if (checks_are_on()) {
+    void* block = checked_allocate(kMinimumBlock, size, site);
+    reach_safe_point();
+    return or_out_of_memory(block);
+  }
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
   if (const LibcMalloc* libc = libc_malloc()) return libc->malloc(size);
   return or_out_of_memory(allocate_early(size, 1));
 }
 
-void* allocate_zeroed_general(size_t size) {
+void* allocate_zeroed_general(size_t size, const void* site) {
   if (HAKMEM_UNLIKELY(too_large(size))) return or_out_of_memory(nullptr);
   ThreadHeap* heap = serving_heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
@@ -73,48 +91,69 @@ void* allocate_zeroed_general(size_t size) {
     reach_safe_point_in_calloc();
     return or_out_of_memory(block);
   }
+  if (checks_are_on()) {
+    void* block = checked_allocate_zeroed(size, site);
+    reach_safe_point_in_calloc();
+    return or_out_of_memory(block);
+  }
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
   if (const LibcMalloc* libc = libc_malloc()) return libc->calloc(1, size);
   return or_out_of_memory(allocate_early(size, 1));
 }
 
-void* allocate_aligned_general(size_t alignment, size_t size) {
+void* allocate_aligned_general(size_t alignment, size_t size, const void* site) {
   if (too_large(size) || alignment > static_cast<size_t>(PTRDIFF_MAX) - size) {
     return or_out_of_memory(nullptr);
   }
   ThreadHeap* heap = serving_heap();
   if (is_mapped_directly(size)) return or_out_of_memory(map_directly(size, alignment));
   if (heap != nullptr) return or_out_of_memory(heap_allocate_aligned(heap, alignment, size));
+  if (checks_are_on()) return or_out_of_memory(checked_allocate(alignment, size, site));
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
   if (const LibcMalloc* libc = libc_malloc()) return libc->memalign(alignment, size);
   return or_out_of_memory(allocate_early(size, alignment));
 }
 
-void free_general(void* address, const char* function) {
+void free_sized_general(void* address, size_t size, Call call) {
   if (address == nullptr) return;
-  // A thread that only frees gets a heap too: it sends blocks home in batches, not one by one. Not
-  // one that is ending: libc frees once more after the last hook that could take the heap back.
-  if (HAKMEM_UNLIKELY(thread_heap() == &kNoHeap) && !thread_is_ending()) serving_heap();
-  if (!free_slow(address, function)) free_foreign(address, function);
+  if (HAKMEM_UNLIKELY(thread_heap() == &kNoHeap)) {
+    if (checks_are_on() && checked_free(address, size, call)) return;
+    // A thread that only frees gets a heap too: it sends blocks home in batches, not one by one.
+    // Not one that is ending: libc frees once more after the last hook that could take the heap
+    // back.
+    if (!thread_is_ending()) serving_heap();
+  }
+  if (!free_slow(address, call.function)) free_foreign(address, call.function);
 }
 
-void* reallocate_general(void* address, size_t size, const char* function) {
-  if (address == nullptr) return allocate_general(size);
+void free_general(void* address, Call call) {
+  free_sized_general(address, kAnySize, call);
+}
+
+void* reallocate_general(void* address, size_t size, Call call) {
+  if (address == nullptr) return allocate_general(size, call.site);
   if (size == 0) {
-    free_general(address, function);
+    free_general(address, call);
     return nullptr;
   }
   if (too_large(size)) return or_out_of_memory(nullptr);
-  if (page_heap.map().find(address) == nullptr) return reallocate_foreign(address, size, function);
+  if (page_heap.map().find(address) == nullptr) return reallocate_foreign(address, size, call);
   ThreadHeap* heap = serving_heap();
-  if (heap == nullptr) return or_out_of_memory(nullptr);
-  return or_out_of_memory(heap_reallocate(heap, address, size, function));
+  if (HAKMEM_LIKELY(heap != nullptr)) {
+    return or_out_of_memory(heap_reallocate(heap, address, size, call.function));
+  }
+  if (!checks_are_on()) return or_out_of_memory(nullptr);
+  void* moved;
+  if (checked_reallocate(address, size, call, moved)) return or_out_of_memory(moved);
+  return move_among_checked(address, size, call);
 }
 
-size_t usable_size_general(void* address, const char* function) {
+size_t usable_size_general(void* address, Call call) {
   if (address == nullptr) return 0;
-  const size_t bytes = heap_usable_size(address, function);
-  return bytes != 0 ? bytes : foreign_usable_size(address, function);
+  size_t asked_for;
+  if (checks_are_on() && checked_size(address, call, asked_for)) return asked_for;
+  const size_t bytes = heap_usable_size(address, call.function);
+  return bytes != 0 ? bytes : foreign_usable_size(address, call.function);
 }
 
 }  // namespace hakmem

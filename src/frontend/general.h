@@ -5,19 +5,24 @@
 
 #include <cstddef>
 
+#include "frontend/call.h"
+
 namespace hakmem {
 
 // malloc for any size and any state of the process: before start-up, in a thread without a heap,
 // in minimal mode. nullptr with ENOMEM when memory is exhausted or `size` exceeds PTRDIFF_MAX.
-void* allocate_general(size_t size);
-void* allocate_zeroed_general(size_t size);
+// `site` is where the program called, HAKMEM_CALL_SITE.
+void* allocate_general(size_t size, const void* site);
+void* allocate_zeroed_general(size_t size, const void* site);
 // `alignment` is a power of two.
-void* allocate_aligned_general(size_t alignment, size_t size);
+void* allocate_aligned_general(size_t alignment, size_t size, const void* site);
 
 // `address` may be null or foreign.
-void free_general(void* address, const char* function);
-void* reallocate_general(void* address, size_t size, const char* function);
-size_t usable_size_general(void* address, const char* function);
+void free_general(void* address, Call call);
+// `size` is what the program says that the block was asked for.
+void free_sized_general(void* address, size_t size, Call call);
+void* reallocate_general(void* address, size_t size, Call call);
+size_t usable_size_general(void* address, Call call);
 
 // Whether the mmap feature serves a request of `size`.
 bool is_mapped_directly(size_t size);

@@ -10,8 +10,10 @@
 #include "backend/linux/purge_ladder.h"
 #include "base/environment.h"
 #include "frontend/background.h"
+#include "frontend/checks.h"
 #include "frontend/configuration.h"
 #include "frontend/direct_maps.h"
+#include "frontend/guard_fault.h"
 #include "frontend/handshake.h"
 #include "frontend/modules.h"
 #include "frontend/safe_point.h"
@@ -72,6 +74,7 @@ void on_thread_exit(void*) {
 // Locks are taken in the order of their ranks.
 void before_fork() {
   close_safe_points(true);
+  checks_before_fork();
   heap_before_fork();
   direct_maps_before_fork();
   uring_before_fork();
@@ -81,6 +84,7 @@ void after_fork_in_parent() {
   uring_after_fork_in_parent();
   direct_maps_after_fork_in_parent();
   heap_after_fork_in_parent();
+  checks_after_fork_in_parent();
   close_safe_points(false);
   if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
 }
@@ -89,6 +93,7 @@ void after_fork_in_child() {
   uring_after_fork_in_child();
   direct_maps_after_fork_in_child();
   heap_after_fork_in_child();
+  checks_after_fork_in_child();
   close_safe_points(false);
 }
 
@@ -101,6 +106,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   start_up();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
+  if (checks_are_on()) watch_guards();
   if (modules_are_wanted()) {
     defer(Deferred::kModules);
   } else if (configuration().verbose) {
@@ -114,6 +120,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
 __attribute__((destructor)) void destruct() {
   // A double free that other threads sent us shows here at the latest.
   if (thread_heap() != &kNoHeap) thread_heap()->settle_remote_frees();
+  if (checks_are_on()) check_all_blocks({"exit", nullptr});
   if (configuration().has(Feature::statistics)) print_statistics_at_exit();
 }
 

@@ -40,11 +40,11 @@ HAKMEM_EXPORT void* malloc(size_t size) {
     void* block = try_allocate_small(thread_heap(), size);
     if (HAKMEM_LIKELY(block != nullptr)) return block;
   }
-  return allocate_general(size);
+  return allocate_general(size, HAKMEM_CALL_SITE);
 }
 
 HAKMEM_EXPORT void free(void* address) {
-  if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, "free");
+  if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, {"free", HAKMEM_CALL_SITE});
 }
 
 HAKMEM_EXPORT void* calloc(size_t count, size_t size) {
@@ -54,32 +54,37 @@ HAKMEM_EXPORT void* calloc(size_t count, size_t size) {
     void* block = try_allocate_small(thread_heap(), bytes);
     if (HAKMEM_LIKELY(block != nullptr)) return memset(block, 0, bytes);
   }
-  return allocate_zeroed_general(bytes);
+  return allocate_zeroed_general(bytes, HAKMEM_CALL_SITE);
 }
 
 HAKMEM_EXPORT void* realloc(void* address, size_t size) {
   void* block = try_reallocate_small(thread_heap(), address, size);
-  return HAKMEM_LIKELY(block != nullptr) ? block : reallocate_general(address, size, "realloc");
+  if (HAKMEM_LIKELY(block != nullptr)) return block;
+  return reallocate_general(address, size, {"realloc", HAKMEM_CALL_SITE});
 }
 
 HAKMEM_EXPORT void* reallocarray(void* address, size_t count, size_t size) {
   size_t bytes;
   if (product_wraps(count, size, bytes)) return nullptr;
-  return reallocate_general(address, bytes, "reallocarray");
+  return reallocate_general(address, bytes, {"reallocarray", HAKMEM_CALL_SITE});
 }
 
 HAKMEM_EXPORT size_t malloc_usable_size(void* address) {
   const size_t bytes = try_usable_size(address);
-  return HAKMEM_LIKELY(bytes != 0) ? bytes : usable_size_general(address, "malloc_usable_size");
+  if (HAKMEM_LIKELY(bytes != 0)) return bytes;
+  return usable_size_general(address, {"malloc_usable_size", HAKMEM_CALL_SITE});
 }
 
-// C23: the size and alignment that the block was asked for. The page map knows them as well.
-HAKMEM_EXPORT void free_sized(void* address, size_t) {
-  if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, "free_sized");
+// C23: the size and alignment that the block was asked for. The page map knows them as well; the
+// checks compare the size.
+HAKMEM_EXPORT void free_sized(void* address, size_t size) {
+  if (HAKMEM_LIKELY(try_free_local(address))) return;
+  free_sized_general(address, size, {"free_sized", HAKMEM_CALL_SITE});
 }
 
-HAKMEM_EXPORT void free_aligned_sized(void* address, size_t, size_t) {
-  if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, "free_aligned_sized");
+HAKMEM_EXPORT void free_aligned_sized(void* address, size_t, size_t size) {
+  if (HAKMEM_LIKELY(try_free_local(address))) return;
+  free_sized_general(address, size, {"free_aligned_sized", HAKMEM_CALL_SITE});
 }
 
 // For telling our malloc from another's of the same name.

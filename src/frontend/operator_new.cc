@@ -69,8 +69,8 @@ void* retry(Allocate allocate) {
   }
 }
 
-__attribute__((noinline)) void* new_slow(size_t size) {
-  void* block = retry([size] { return allocate_general(size); });
+__attribute__((noinline)) void* new_slow(size_t size, const void* site) {
+  void* block = retry([=] { return allocate_general(size, site); });
   if (HAKMEM_UNLIKELY(block == nullptr)) throw_bad_alloc(size);
   return block;
 }
@@ -80,37 +80,42 @@ constexpr char kNothrow = 0;
 
 // [new.delete.single]: null when the new_handler throws. Nothing here can catch; the run-time's own
 // nothrow form can, and it calls our throwing one.
-__attribute__((noinline)) void* new_nothrow_slow(size_t size) {
-  void* block = allocate_general(size);
+__attribute__((noinline)) void* new_nothrow_slow(size_t size, const void* site) {
+  void* block = allocate_general(size, site);
   if (HAKMEM_LIKELY(block != nullptr) || current_new_handler() == nullptr) return block;
   auto* caught = find_in_runtime_library<void* (*)(size_t, const void*)>("_ZnwmRKSt9nothrow_t");
   return caught != nullptr ? caught(size, &kNothrow) : nullptr;
 }
 
-inline void* fast_or(size_t size, void* (*slow)(size_t)) {
+inline void* fast_or(size_t size, void* (*slow)(size_t, const void*), const void* site) {
   if (HAKMEM_LIKELY(size <= kDirectLimit)) {
     void* block = try_allocate_small(thread_heap(), size);
     if (HAKMEM_LIKELY(block != nullptr)) return block;
   }
-  return slow(size);
+  return slow(size, site);
 }
 
-void* new_aligned(size_t size, size_t alignment) {
-  void* block = retry([=] { return allocate_aligned_general(alignment, size); });
+void* new_aligned(size_t size, size_t alignment, const void* site) {
+  void* block = retry([=] { return allocate_aligned_general(alignment, size, site); });
   if (HAKMEM_UNLIKELY(block == nullptr)) throw_bad_alloc(size);
   return block;
 }
 
-void* new_aligned_nothrow(size_t size, size_t alignment) {
-  void* block = allocate_aligned_general(alignment, size);
+void* new_aligned_nothrow(size_t size, size_t alignment, const void* site) {
+  void* block = allocate_aligned_general(alignment, size, site);
   if (HAKMEM_LIKELY(block != nullptr) || current_new_handler() == nullptr) return block;
   auto* caught = find_in_runtime_library<void* (*)(size_t, size_t, const void*)>(
       "_ZnwmSt11align_val_tRKSt9nothrow_t");
   return caught != nullptr ? caught(size, alignment, &kNothrow) : nullptr;
 }
 
-inline void release(void* address) {
-  if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, "operator delete");
+inline void release(void* address, const void* site) {
+  if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, {"operator delete", site});
+}
+
+inline void release_sized(void* address, size_t size, const void* site) {
+  if (HAKMEM_LIKELY(try_free_local(address))) return;
+  free_sized_general(address, size, {"operator delete", site});
 }
 
 }  // namespace
@@ -119,60 +124,67 @@ extern "C" {
 
 void* operator_new(size_t size) HAKMEM_EXPORT_AS("_Znwm");
 void* operator_new(size_t size) {
-  return fast_or(size, new_slow);
+  return fast_or(size, new_slow, HAKMEM_CALL_SITE);
 }
 void* operator_new_array(size_t size) HAKMEM_EXPORT_AS("_Znam");
 void* operator_new_array(size_t size) {
-  return fast_or(size, new_slow);
+  return fast_or(size, new_slow, HAKMEM_CALL_SITE);
 }
 
 void* operator_new_nothrow(size_t size, const void*) HAKMEM_EXPORT_AS("_ZnwmRKSt9nothrow_t");
 void* operator_new_nothrow(size_t size, const void*) {
-  return fast_or(size, new_nothrow_slow);
+  return fast_or(size, new_nothrow_slow, HAKMEM_CALL_SITE);
 }
 void* operator_new_array_nothrow(size_t size, const void*) HAKMEM_EXPORT_AS("_ZnamRKSt9nothrow_t");
 void* operator_new_array_nothrow(size_t size, const void*) {
-  return fast_or(size, new_nothrow_slow);
+  return fast_or(size, new_nothrow_slow, HAKMEM_CALL_SITE);
 }
 
 void* operator_new_aligned(size_t size, size_t alignment) HAKMEM_EXPORT_AS("_ZnwmSt11align_val_t");
 void* operator_new_aligned(size_t size, size_t alignment) {
-  return new_aligned(size, alignment);
+  return new_aligned(size, alignment, HAKMEM_CALL_SITE);
 }
 void* operator_new_array_aligned(size_t size, size_t alignment)
     HAKMEM_EXPORT_AS("_ZnamSt11align_val_t");
 void* operator_new_array_aligned(size_t size, size_t alignment) {
-  return new_aligned(size, alignment);
+  return new_aligned(size, alignment, HAKMEM_CALL_SITE);
 }
 
 void* operator_new_aligned_nothrow(size_t size, size_t alignment, const void*)
     HAKMEM_EXPORT_AS("_ZnwmSt11align_val_tRKSt9nothrow_t");
 void* operator_new_aligned_nothrow(size_t size, size_t alignment, const void*) {
-  return new_aligned_nothrow(size, alignment);
+  return new_aligned_nothrow(size, alignment, HAKMEM_CALL_SITE);
 }
 void* operator_new_array_aligned_nothrow(size_t size, size_t alignment, const void*)
     HAKMEM_EXPORT_AS("_ZnamSt11align_val_tRKSt9nothrow_t");
 void* operator_new_array_aligned_nothrow(size_t size, size_t alignment, const void*) {
-  return new_aligned_nothrow(size, alignment);
+  return new_aligned_nothrow(size, alignment, HAKMEM_CALL_SITE);
 }
 
-// The page map knows size and alignment: all forms of delete are one.
+// The page map knows size and alignment: all forms of delete are one, but for the checks, which
+// compare the size.
 #define HAKMEM_DELETE(name, mangled, ...)                                        \
   void name(void* address __VA_OPT__(, ) __VA_ARGS__) HAKMEM_EXPORT_AS(mangled); \
   void name(void* address __VA_OPT__(, ) __VA_ARGS__) {                          \
-    release(address);                                                            \
+    release(address, HAKMEM_CALL_SITE);                                          \
+  }
+
+#define HAKMEM_SIZED_DELETE(name, mangled, ...)                                               \
+  void name(void* address, size_t size __VA_OPT__(, ) __VA_ARGS__) HAKMEM_EXPORT_AS(mangled); \
+  void name(void* address, size_t size __VA_OPT__(, ) __VA_ARGS__) {                          \
+    release_sized(address, size, HAKMEM_CALL_SITE);                                           \
   }
 
 HAKMEM_DELETE(operator_delete, "_ZdlPv")
 HAKMEM_DELETE(operator_delete_array, "_ZdaPv")
-HAKMEM_DELETE(operator_delete_sized, "_ZdlPvm", size_t)
-HAKMEM_DELETE(operator_delete_array_sized, "_ZdaPvm", size_t)
+HAKMEM_SIZED_DELETE(operator_delete_sized, "_ZdlPvm")
+HAKMEM_SIZED_DELETE(operator_delete_array_sized, "_ZdaPvm")
 HAKMEM_DELETE(operator_delete_nothrow, "_ZdlPvRKSt9nothrow_t", const void*)
 HAKMEM_DELETE(operator_delete_array_nothrow, "_ZdaPvRKSt9nothrow_t", const void*)
 HAKMEM_DELETE(operator_delete_aligned, "_ZdlPvSt11align_val_t", size_t)
 HAKMEM_DELETE(operator_delete_array_aligned, "_ZdaPvSt11align_val_t", size_t)
-HAKMEM_DELETE(operator_delete_sized_aligned, "_ZdlPvmSt11align_val_t", size_t, size_t)
-HAKMEM_DELETE(operator_delete_array_sized_aligned, "_ZdaPvmSt11align_val_t", size_t, size_t)
+HAKMEM_SIZED_DELETE(operator_delete_sized_aligned, "_ZdlPvmSt11align_val_t", size_t)
+HAKMEM_SIZED_DELETE(operator_delete_array_sized_aligned, "_ZdaPvmSt11align_val_t", size_t)
 HAKMEM_DELETE(operator_delete_aligned_nothrow, "_ZdlPvSt11align_val_tRKSt9nothrow_t", size_t,
               const void*)
 HAKMEM_DELETE(operator_delete_array_aligned_nothrow, "_ZdaPvSt11align_val_tRKSt9nothrow_t", size_t,

@@ -66,6 +66,7 @@ Span* checked_span(void* address, const char* function) {
     case SpanKind::kCachedExtent:
       if (in_slice != span->first_block) report_invalid(function, address);
       report_double_free(function, address);
+    case SpanKind::kExtentInterior:
     case SpanKind::kFree:
       report_invalid(function, address);
   }

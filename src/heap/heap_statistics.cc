@@ -61,6 +61,7 @@ HeapStatistics heap_statistics() {
           break;
         case SpanKind::kFree:
         case SpanKind::kSlabInterior:
+        case SpanKind::kExtentInterior:
           break;
       }
     }

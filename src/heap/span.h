@@ -27,11 +27,12 @@ inline Span* travelling(const Span& slab) {
 }
 
 enum class SpanKind : uint8_t {
-  kFree = 0,      // nothing starts here: free, never used, or behind the start of an extent
-  kSlab,          // the first slice of a slab
-  kSlabInterior,  // a later slice of a slab of several
-  kExtent,        // the first slice of a live extent
-  kCachedExtent,  // the first slice of a freed extent in a thread's cache
+  kFree = 0,        // nothing starts here: free, never used, or behind the start of an extent
+  kSlab,            // the first slice of a slab
+  kSlabInterior,    // a later slice of a slab of several
+  kExtent,          // the first slice of a live extent
+  kCachedExtent,    // the first slice of a freed extent in a thread's cache
+  kExtentInterior,  // a later slice of a live extent that was marked so; see enclosing_block.h
 };
 
 enum class SlabState : uint8_t {
@@ -62,7 +63,7 @@ struct alignas(128) Span {
   uint32_t capacity;     // blocks that fit
   uint32_t first_block;  // offset of block 0, or of the extent's, from the span's start: the colour
   std::atomic<uint32_t> carved;  // blocks ever put on `free` or handed out
-  uint32_t slices;               // of the span; for kSlabInterior: slices back to the first
+  uint32_t slices;               // of the span; for interiors: slices back to the first
   std::atomic<SpanKind> kind;
   uint8_t size_class;
 };

@@ -1,13 +1,24 @@
 // One mistake per process, named by the first argument. Returning 0 means that it went unnoticed.
+// "unguarded" as the second: on a kernel without guard pages.
 #define _GNU_SOURCE
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "check.h"
+
+void free_sized(void*, size_t) __attribute__((weak));
+void operator_delete_sized(void*, size_t) __asm__("_ZdlPvm") __attribute__((weak));
+void* operator_new(size_t) __asm__("_Znwm") __attribute__((weak));
 
 static char static_memory[256];
 static void* volatile sink;
@@ -29,13 +40,89 @@ static void* freed(size_t size) {
   return block;
 }
 
+static void refuse_guards(void) {
+  enum { kGuardInstall = 102 };
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kGuardInstall, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const struct sock_fprog program = {sizeof filter / sizeof *filter, filter};
+  CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+// Mistakes that the checks alone notice; false where `name` is none.
+static int watched_mistake(const char* name, char* volatile p) {
+  if (strcmp(name, "overflow") == 0) {
+    p[100] = 0, free(p);
+  } else if (strcmp(name, "overflow-zeroed") == 0) {
+    p = calloc(1, 33), p[33] = 0, free(p);
+  } else if (strcmp(name, "overflow-aligned") == 0) {
+    p = memalign(256, 33), p[33] = 0, free(p);
+  } else if (strcmp(name, "overflow-medium") == 0) {
+    p = malloc(20000), p[20000] = 0, free(p);
+  } else if (strcmp(name, "overflow-reallocated") == 0) {
+    p = realloc(p, 150), p[150] = 0, free(p);
+  } else if (strcmp(name, "overflow-before-realloc") == 0) {
+    p[100] = 0, sink = realloc(p, 200);
+  } else if (strcmp(name, "overflow-before-usable-size") == 0) {
+    p[100] = 0, sink = (void*)malloc_usable_size(p);
+  } else if (strcmp(name, "overflow-kept") == 0) {
+    p[100] = 0;
+  } else if (strcmp(name, "overflow-large") == 0) {
+    p = malloc(300000), p[300000] = 0, free(p);
+  } else if (strcmp(name, "overflow-large-odd") == 0) {
+    p = malloc(300001), p[300001] = 0, free(p);
+  } else if (strcmp(name, "overflow-large-aligned") == 0) {
+    p = memalign(4 << 20, 300000), p[300000] = 0, free(p);
+  } else if (strcmp(name, "underflow") == 0) {
+    p[-1] = 0, free(p);
+  } else if (strcmp(name, "underflow-large") == 0) {
+    p = malloc(300000), p[-1] = 0, free(p);
+  } else if (strcmp(name, "write-after-free") == 0) {
+    free(p), p[99] = 0;
+  } else if (strcmp(name, "write-after-free-and-reuse") == 0) {
+    free(p), p[50] = 0;
+    for (int k = 0; k < 200000; ++k) free(malloc(100));
+  } else if (strcmp(name, "write-after-free-medium") == 0) {
+    p = freed(20000), p[19999] = 0;
+  } else if (strcmp(name, "write-after-free-large") == 0) {
+    p = freed(300000), p[0] = 0;
+  } else if (strcmp(name, "write-after-realloc") == 0) {
+    sink = realloc(p, 150), p[5] = 0;
+  } else if (strcmp(name, "double-after-1000") == 0) {
+    free(p);
+    for (int k = 0; k < 1000; ++k) free(malloc(100));
+    free(p);
+  } else if (strcmp(name, "free-interior-small") == 0) {
+    free(p + 16);
+  } else if (strcmp(name, "free-interior-huge") == 0) {
+    p = malloc(40 << 20), free(p + (30 << 20));
+  } else if (strcmp(name, "free-before-start") == 0) {
+    free(p - 16);
+  } else if (strcmp(name, "wrong-size") == 0) {
+    free_sized(p, 99);
+  } else if (strcmp(name, "wrong-size-delete") == 0) {
+    operator_delete_sized(operator_new(24), 16);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
 int main(int argc, char** argv) {
-  CHECK(argc == 2);
+  CHECK(argc == 2 || argc == 3);
+  if (argc == 3) refuse_guards();
   const char* name = argv[1];
   char on_stack[256] = {0};
   // Pointers go through volatile, so that the compiler does not see the mistake.
   void* volatile p = malloc(100);
   void* volatile q = malloc(100);
+  if (watched_mistake(name, p)) return 0;
   if (strcmp(name, "double-at-once") == 0) {
     free(p), free(p);
   } else if (strcmp(name, "double-another-between") == 0) {

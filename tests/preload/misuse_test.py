@@ -1,4 +1,5 @@
-"""Each mistake must end the process by abort, with a message that names function and pointer."""
+"""Each mistake must end the process by abort, with a message that names function and pointer; under
+the checks (HAKMEM_CHECKS) with the call sites too. What hits a guard page ends by SIGSEGV."""
 import os
 import re
 import signal
@@ -16,16 +17,81 @@ CASES = {
     "realloc-freed": "realloc", "usable-size-freed": "malloc_usable_size",
     "realloc-interior-small": "realloc",
 }
+# Under the checks: the function that finds it. The sites that follow from the case: where the block
+# was allocated, but for pointers to none, and where it was freed.
+WATCHED = {
+    **CASES, "list-damaged": "exit", "freed-block-overwritten": "exit",
+    "overflow": "free", "overflow-zeroed": "free", "overflow-aligned": "free",
+    "overflow-medium": "free", "overflow-reallocated": "free",
+    "overflow-before-realloc": "realloc", "overflow-before-usable-size": "malloc_usable_size",
+    "overflow-kept": "exit", "overflow-large": "access", "overflow-large-odd": "free",
+    "overflow-large-aligned": "free", "underflow": "free", "underflow-large": "free",
+    "write-after-free": "exit", "write-after-free-and-reuse": "free",
+    "write-after-free-medium": "exit", "write-after-free-large": "access",
+    "write-after-realloc": "exit", "double-after-1000": "free", "free-interior-small": "free",
+    "free-interior-huge": "free", "free-before-start": "free", "wrong-size": "free_sized",
+    "wrong-size-delete": "operator delete",
+}
+NO_BLOCK = {"free-stack", "free-static", "free-unmapped", "free-non-canonical",
+            "free-small-number", "free-never-allocated"}
+FREED = re.compile("double|freed|after-free|after-realloc|list-damaged")
+# Where there are no guard pages.
+UNGUARDED = {"overflow-large": "free", "write-after-free-large": "exit"}
 
 library, folder = sys.argv[1:3]
-failed = 0
+made = failed = 0
+
+
+def stopped(stderr, function):
+    message = rf"^hakmem: {function}\(\): .* 0x[0-9a-f]+$"
+    return re.search(message, stderr, re.MULTILINE) is not None
+
+
+def names_site(stderr, what):
+    return re.search(rf"^hakmem:   {what} at 0x[0-9a-f]+ .*/misuse\+0x[0-9a-f]+\)$", stderr,
+                     re.MULTILINE) is not None
+
+
+def attempt(case, settings, *further):
+    return subprocess.run([os.path.join(folder, "misuse"), case, *further], capture_output=True,
+                          text=True, env={"LD_PRELOAD": library, **settings}, check=False)
+
+
+def judge(case, settings, run, good):
+    global made, failed
+    made += 1
+    if not good:
+        failed += 1
+        print(f"{settings} {case}: status {run.returncode}, stderr: {run.stderr!r}")
+
+
 for mode in ("fast", "balanced"):
     for case, function in CASES.items():
-        run = subprocess.run([os.path.join(folder, "misuse"), case], capture_output=True, text=True,
-                             env={"LD_PRELOAD": library, "HAKMEM_MODE": mode}, check=False)
-        message = re.compile(rf"^hakmem: {function}\(\): .* 0x[0-9a-f]+$", re.MULTILINE)
-        if run.returncode != -signal.SIGABRT or not message.search(run.stderr):
-            failed += 1
-            print(f"{mode} {case}: status {run.returncode}, stderr: {run.stderr!r}")
-print(f"{2 * len(CASES) - failed} of {2 * len(CASES)} stopped")
+        run = attempt(case, {"HAKMEM_MODE": mode})
+        judge(case, mode, run, run.returncode == -signal.SIGABRT and stopped(run.stderr, function))
+
+
+def guards_exist():
+    """Whether this kernel has them, by the message of an access."""
+    run = attempt("write-after-free-large", {"HAKMEM_CHECKS": "on"})
+    return run.returncode == -signal.SIGSEGV
+
+
+def watch(settings, *further, guards=True):
+    for case, function in WATCHED.items():
+        if not guards:
+            function = UNGUARDED.get(case, function)
+        run = attempt(case, settings, *further)
+        end = signal.SIGSEGV if function == "access" else signal.SIGABRT
+        good = run.returncode == -end and stopped(run.stderr, function)
+        if case not in NO_BLOCK:
+            good = good and names_site(run.stderr, "allocated")
+        if FREED.search(case):
+            good = good and names_site(run.stderr, "freed")
+        judge(case, settings, run, good)
+
+
+watch({"HAKMEM_MODE": "research"}, guards=guards_exist())
+watch({"HAKMEM_CHECKS": "on"}, "unguarded", guards=False)
+print(f"{made - failed} of {made} stopped")
 sys.exit(1 if failed else 0)

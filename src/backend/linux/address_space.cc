@@ -13,6 +13,11 @@
 #include "base/log.h"
 #include "base/system_call.h"
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
 namespace hakmem {
 namespace {
 
@@ -107,6 +112,14 @@ bool renew(void* start, size_t bytes) {
   return true;
 }
 
+bool guard(void* start, size_t bytes) {
+  return system_call(SYS_madvise, start, bytes, MADV_GUARD_INSTALL) == 0;
+}
+
+void unguard(void* start, size_t bytes) {
+  system_call(SYS_madvise, start, bytes, MADV_GUARD_REMOVE);
+}
+
 void promote(void* start, size_t bytes) {
   system_call(SYS_madvise, start, bytes, MADV_HUGEPAGE);
 }
@@ -150,6 +163,8 @@ constinit const Backend kLinuxBackend = {
     .purge = purge_ranges,
     .move = move,
     .renew = renew,
+    .guard = guard,
+    .unguard = unguard,
     .exclude_from_dump = exclude_from_dump,
     .map = map,
     .unmap = unmap,
