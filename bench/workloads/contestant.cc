@@ -1,5 +1,7 @@
 #include "contestant.h"
 
+#include <dlfcn.h>
+
 #include <filesystem>
 #include <map>
 #include <stdexcept>
@@ -27,6 +29,18 @@ bool Contestant::is(const std::string& file) const {
   if (preload.empty()) return fs::path(file).filename().string().starts_with("libc.so");
   std::error_code error;
   return fs::equivalent(file, preload, error);
+}
+
+std::string allocator_in_use() {
+  Dl_info information;
+  void* function = dlsym(RTLD_DEFAULT, "malloc");
+  if (function == nullptr || dladdr(function, &information) == 0) return "unknown";
+  return information.dli_fname;
+}
+
+std::string mode_in_use() {
+  auto* mode = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "hakmem_mode"));
+  return mode != nullptr ? mode() : "";
 }
 
 Contestant contestant_of(const std::string& name) {

@@ -1,5 +1,5 @@
 // Owns: allocators by name: which library stands for one, and the check that it was in use.
-// Called by: main.cc.
+// Called by: main.cc, idle.cc.
 // Never: a result of a run whose malloc came from elsewhere.
 #pragma once
 
@@ -13,6 +13,12 @@ struct Contestant {
   // Whether `file`, where the process's malloc lives, is this allocator.
   bool is(const std::string& file) const;
 };
+
+// The file that this process's malloc lives in: what was measured, not what was asked for.
+std::string allocator_in_use();
+
+// hakmem's mode in this process; empty without hakmem.
+std::string mode_in_use();
 
 // Throws std::invalid_argument, with what is accepted, for any other text or a library that is not
 // there. hakmem's library is looked for in the build that this program is part of.

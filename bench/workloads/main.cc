@@ -2,7 +2,6 @@
 // allocator is named.
 // Called by: bench/scenarios, bench/compare, bench/matrix, people.
 // Never: a result without the name of the library that malloc came from.
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,20 +20,6 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-// The file that the process's malloc lives in: what was measured, not what was asked for.
-std::string allocator_in_use() {
-  Dl_info information;
-  void* function = dlsym(RTLD_DEFAULT, "malloc");
-  if (function == nullptr || dladdr(function, &information) == 0) return "unknown";
-  return information.dli_fname;
-}
-
-// hakmem's mode in this process; empty without hakmem.
-std::string mode_in_use() {
-  auto* mode = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "hakmem_mode"));
-  return mode != nullptr ? mode() : "";
-}
-
 void print_list() {
   for (const Scenario& scenario : scenarios()) {
     std::cout << scenario.name << '\t' << scenario.meaning << '\n';
@@ -52,11 +37,14 @@ json measure(const Scenario& scenario, const Request& request) {
       {"iterations", request.iterations},
       {"allocator", request.nothing ? "nothing" : allocator_in_use()},
       {"mode", mode_in_use()},
-      {"ns_per_pair", outcome.ns_per_pair},
+      {"unit", scenario.unit},
+      {"ns_per_" + std::string(scenario.unit), outcome.ns},
       {"peak_rss_kib", memory.peak_rss_kib},
       {"end_rss_kib", memory.rss_kib},
       {"faults", memory.minor_faults - faults_before},
   };
+  if (scenario.mebibytes != 0) result["mebibytes"] = request.mebibytes;
+  for (const auto& [name, value] : outcome.numbers) result[name] = value;
   for (const auto& [label, value] : outcome.latency_ns) result["latency_ns"][label] = value;
   return result;
 }
@@ -65,6 +53,7 @@ json measure(const Scenario& scenario, const Request& request) {
 json measure_under(const Contestant& contestant, const Scenario& scenario, const Request& request) {
   const std::string threads = std::to_string(request.threads);
   const std::string iterations = std::to_string(request.iterations);
+  const std::string mebibytes = std::to_string(request.mebibytes);
   int output[2];
   if (pipe2(output, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
   const pid_t child = fork();
@@ -77,7 +66,7 @@ json measure_under(const Contestant& contestant, const Scenario& scenario, const
     }
     if (!contestant.mode.empty()) setenv("HAKMEM_MODE", contestant.mode.c_str(), 1);
     execl("/proc/self/exe", "scenarios", "--scenario", scenario.name, "--threads", threads.c_str(),
-          "--iterations", iterations.c_str(), nullptr);
+          "--iterations", iterations.c_str(), "--mebibytes", mebibytes.c_str(), nullptr);
     _exit(127);
   }
   close(output[1]);
@@ -107,7 +96,7 @@ int main(int argc, char** argv) {
   std::string name;
   std::string allocator;
   unsigned runs = 1;
-  Request request{.threads = 1, .iterations = 0, .nothing = false};
+  Request request{.threads = 1, .iterations = 0, .mebibytes = 0, .nothing = false};
   bool list = false;
   app.add_option("--scenario", name, "see --list");
   app.add_option("--allocator", allocator,
@@ -117,7 +106,10 @@ int main(int argc, char** argv) {
   app.add_option("--runs", runs, "processes, one after the other; more than one: an array")
       ->check(CLI::Range(1, 100'000));
   app.add_option("--threads", request.threads, "threads at work")->check(CLI::Range(1, 1024));
-  app.add_option("--iterations", request.iterations, "malloc/free pairs per thread; 0: default");
+  app.add_option("--iterations", request.iterations,
+                 "malloc/free pairs per thread, or what --list says; 0: default");
+  app.add_option("--mebibytes", request.mebibytes,
+                 "of memory, all threads together, in the scenarios about much; 0: default");
   app.add_flag("--list", list, "names and meanings of the scenarios");
   try {
     app.parse(argc, argv);
@@ -137,6 +129,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (request.iterations == 0) request.iterations = chosen->iterations;
+  if (request.mebibytes == 0) request.mebibytes = chosen->mebibytes;
   request.nothing = allocator == "nothing";
   json results = json::array();
   try {

@@ -3,142 +3,16 @@
 // Never: setup inside a timed phase; a block left unwritten.
 #include "scenarios.h"
 
-#include <pthread.h>
-#include <time.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <barrier>
-#include <cstdlib>
-#include <cstring>
-#include <functional>
 #include <memory>
 #include <thread>
 
-#include "do_nothing.h"
+#include "large_memory.h"
+#include "workload.h"
 
 namespace {
-
-constexpr size_t kPage = 4096;
-constexpr size_t kKiB = 1024;
-constexpr size_t kMiB = 1024 * kKiB;
-constexpr size_t kNothingBytes = 64 * kMiB;
-
-struct System {
-  static void* allocate(size_t size) { return std::malloc(size); }
-  static void release(void* block) { std::free(block); }
-};
-
-struct Nothing {
-  static void* allocate(size_t size) { return nothing_malloc(size); }
-  static void release(void* block) { nothing_free(block); }
-};
-
-double now_ns() {
-  timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
-}
-
-uint64_t ticks() {
-#if defined(__x86_64__)
-  return __builtin_ia32_rdtsc();
-#else
-  uint64_t value;
-  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(value));
-  return value;
-#endif
-}
-
-// xorshift64*: a few instructions, so that the generator does not drown what is measured.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15 + 1) {}
-  uint64_t next() {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return state_ * 0x2545F4914F6CDD1D;
-  }
-  size_t below(size_t bound) { return static_cast<size_t>((next() >> 32) * bound >> 32); }
-
- private:
-  uint64_t state_;
-};
-
-void write_byte(void* block) {
-  *static_cast<volatile char*>(block) = 1;
-}
-
-void read_byte(void* block) {
-  (void)*static_cast<volatile char*>(block);
-}
-
-void write_every_page(void* block, size_t size) {
-  auto* bytes = static_cast<volatile char*>(block);
-  for (size_t at = 0; at < size; at += kPage) bytes[at] = 1;
-}
-
-// Runs `prepare()` and then `body(thread)` in all threads at once; returns the time from the common
-// start of the bodies until the last is done. The first thread is the caller, so that one thread
-// means a single-threaded process.
-double timed(const Request& request, const std::function<void()>& prepare,
-             const std::function<void(unsigned)>& body) {
-  if (request.threads == 1) {
-    prepare();
-    const double start = now_ns();
-    body(0);
-    return now_ns() - start;
-  }
-  std::barrier gate(static_cast<std::ptrdiff_t>(request.threads));
-  std::vector<std::thread> others;
-  for (unsigned thread = 1; thread < request.threads; ++thread) {
-    others.emplace_back([&, thread] {
-      prepare();
-      gate.arrive_and_wait();
-      body(thread);
-    });
-  }
-  prepare();
-  gate.arrive_and_wait();
-  const double start = now_ns();
-  body(0);
-  for (std::thread& other : others) other.join();
-  return now_ns() - start;
-}
-
-// The do-nothing functions' buffer, resident before the clock starts.
-void prepare_nothing() {
-  char* buffer = static_cast<char*>(std::malloc(kNothingBytes));
-  for (size_t at = 0; at < kNothingBytes; at += kPage) buffer[at] = 1;
-  nothing_prepare(buffer);
-}
-
-enum class Start { kCold, kWarm };
-
-// Runs `body.operator()<Allocator>(thread, iterations)` for the requested allocator. A warm start
-// runs one iteration before the clock: where a loop is about reuse, its first touch of the memory,
-// tens of thousands of page faults, is not what is asked for.
-template <class Body>
-Outcome repeat(const Request& request, uint64_t pairs_per_iteration, Body body,
-               Start start = Start::kCold) {
-  const uint64_t iterations = std::max<uint64_t>(request.iterations / pairs_per_iteration, 1);
-  double elapsed;
-  if (request.nothing) {
-    elapsed = timed(request, prepare_nothing, [&](unsigned thread) {
-      body.template operator()<Nothing>(thread, iterations);
-    });
-  } else {
-    const auto warm_up = [&] {
-      if (start == Start::kWarm) body.template operator()<System>(0, 1);
-    };
-    elapsed = timed(request, warm_up,
-                    [&](unsigned thread) { body.template operator()<System>(thread, iterations); });
-  }
-  return {.ns_per_pair = elapsed / static_cast<double>(iterations * pairs_per_iteration),
-          .latency_ns = {}};
-}
 
 Outcome pair_of_32(const Request& request) {
   return repeat(request, 1, []<class Allocator>(unsigned, uint64_t iterations) {
@@ -352,14 +226,6 @@ class Latencies {
   size_t used_ = 0;
 };
 
-double ticks_per_ns() {
-  const double start = now_ns();
-  const uint64_t first = ticks();
-  while (now_ns() - start < 2e7) {
-  }
-  return static_cast<double>(ticks() - first) / (now_ns() - start);
-}
-
 // The same churn with every single call timed.
 Outcome larson_latency(const Request& request) {
   std::vector<std::unique_ptr<Latencies>> mallocs;
@@ -403,45 +269,39 @@ Outcome larson_latency(const Request& request) {
   return outcome;
 }
 
-// 32 live blocks, log-uniform 32 KiB to 16 MiB; a random one is replaced, every page written.
-Outcome large_random(const Request& request) {
-  constexpr size_t kBlocks = 32;
-  return repeat(request, 1, []<class Allocator>(unsigned thread, uint64_t iterations) {
-    Random random(thread + 1);
-    const auto size = [&] {
-      const size_t base = 32 * kKiB << random.below(9);
-      return base + random.below(base);
-    };
-    std::array<void*, kBlocks> live{};
-    for (uint64_t i = 0; i < iterations; ++i) {
-      void*& block = live[random.below(kBlocks)];
-      Allocator::release(block);
-      const size_t bytes = size();
-      block = Allocator::allocate(bytes);
-      write_every_page(block, bytes);
-    }
-    for (void* block : live) Allocator::release(block);
-  });
-}
-
 constexpr Scenario kScenarios[] = {
-    {"pair-32", "malloc(32), free", 20'000'000, pair_of_32},
-    {"tiny-hot", "batches of 100 blocks of 16-64 B, freed in reverse", 20'000'000, tiny_hot},
-    {"random-10k", "10,000 live blocks of 16-256 B, a random one replaced", 10'000'000,
+    {"pair-32", "malloc(32), free", "pair", 20'000'000, 0, pair_of_32},
+    {"tiny-hot", "batches of 100 blocks of 16-64 B, freed in reverse", "pair", 20'000'000, 0,
+     tiny_hot},
+    {"random-10k", "10,000 live blocks of 16-256 B, a random one replaced", "pair", 10'000'000, 0,
      random_replacement},
-    {"bulk", "200,000 blocks of 16-256 B allocated, then freed", 4'000'000, bulk},
-    {"producer-consumer", "one thread allocates, another frees", 5'000'000, producer_consumer},
-    {"larson", "server churn over generations of threads", 5'000'000, larson},
-    {"larson-latency", "the same, every call timed", 2'000'000, larson_latency},
-    {"json", "64 KiB, each page written", 2'000'000, touched<64 * kKiB>},
-    {"mir", "256 KiB, each page written", 500'000, touched<256 * kKiB>},
-    {"vm", "2 MiB, each page written", 100'000, touched<2 * kMiB>},
-    {"mixed", "64 KiB, 256 KiB and 2 MiB as 8:2:1, each page written", 500'000, mixed},
-    {"loop-8m", "8 MiB, each page written", 2'000, touched<8 * kMiB>},
-    {"loop-16m", "16 MiB, each page written", 1'000, touched<16 * kMiB>},
-    {"loop-32m", "32 MiB, each page written", 500, touched<32 * kMiB>},
-    {"loop-64m", "64 MiB, each page written", 250, touched<64 * kMiB>},
-    {"large-random", "32 live blocks of 32 KiB-16 MiB, a random one replaced", 3'000, large_random},
+    {"bulk", "200,000 blocks of 16-256 B allocated, then freed", "pair", 4'000'000, 0, bulk},
+    {"producer-consumer", "one thread allocates, another frees", "pair", 5'000'000, 0,
+     producer_consumer},
+    {"larson", "server churn over generations of threads", "pair", 5'000'000, 0, larson},
+    {"larson-latency", "the same, every call timed", "pair", 2'000'000, 0, larson_latency},
+    {"json", "64 KiB, each page written", "pair", 2'000'000, 0, touched<64 * kKiB>},
+    {"mir", "256 KiB, each page written", "pair", 500'000, 0, touched<256 * kKiB>},
+    {"vm", "2 MiB, each page written", "pair", 100'000, 0, touched<2 * kMiB>},
+    {"mixed", "64 KiB, 256 KiB and 2 MiB as 8:2:1, each page written", "pair", 500'000, 0, mixed},
+    {"loop-8m", "8 MiB, each page written", "pair", 2'000, 0, touched<8 * kMiB>},
+    {"loop-16m", "16 MiB, each page written", "pair", 1'000, 0, touched<16 * kMiB>},
+    {"loop-32m", "32 MiB, each page written", "pair", 500, 0, touched<32 * kMiB>},
+    {"loop-64m", "64 MiB, each page written", "pair", 250, 0, touched<64 * kMiB>},
+    {"large-random", "32 live blocks of 32 KiB-16 MiB, a random one replaced", "pair", 3'000, 0,
+     large_random},
+    {"grow",
+     "blocks of 64 KiB-1 MiB until --mebibytes are in use, each page written, all freed; "
+     "iterations: times",
+     "MiB", 1, 1024, grow},
+    {"chase", "--mebibytes of nodes of 64-256 B, linked in random order; iterations: hops", "hop",
+     10'000'000, 1024, chase},
+    {"purge-latency",
+     "every call timed beside a thread that frees and touches --mebibytes, and "
+     "beside one that keeps them",
+     "pair", 20'000'000, 1024, purge_latency},
+    {"realloc-churn", "32 live blocks of 64 KiB-8 MiB, a random one resized; iterations: resizes",
+     "realloc", 5'000, 0, realloc_churn},
 };
 
 }  // namespace
