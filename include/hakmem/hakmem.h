@@ -46,7 +46,8 @@ void hakmem_print_configuration(int descriptor);
 void hakmem_print_statistics(int descriptor);
 
 /* The same as one JSON object: "schema" (1), "version", "mode", "purge" and "background" (what gives
- * memory back), and "statistics", numbers by name. */
+ * memory back), and "statistics", numbers by name, null where the kernel
+ * does not tell. */
 void hakmem_print_statistics_json(int descriptor);
 
 /* Gives memory that no live block needs back to the kernel: what any thread has freed and keeps, but
@@ -74,6 +75,7 @@ typedef struct hakmem_statistics {
   uint64_t memory_price;        /* ns for holding an idle MiB for a second, pressure included */
   uint64_t hold_small_pages;    /* ms that free memory stays backed; 0: for ever */
   uint64_t hold_huge_pages;
+  uint64_t huge;                /* on transparent huge pages; UINT64_MAX if the kernel is silent */
 } hakmem_statistics;
 
 /* Takes a snapshot. While other threads allocate, each number is right for some moment of its own.

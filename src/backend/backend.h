@@ -29,7 +29,8 @@ struct MemoryLimits {
 // are safe from any thread.
 struct Backend {
   // Address space without access rights. nullptr when the system has none; `alignment` is a power
-  // of two of at least the page size.
+  // of two of at least the page size. Whatever the system does by itself, it is backed by small
+  // pages until it is promoted.
   void* (*reserve)(size_t bytes, size_t alignment);
   // Gives reserved address space back.
   void (*release)(void* start, size_t bytes);
@@ -39,7 +40,7 @@ struct Backend {
   // from the start, so a limit that the program sets later would never be felt:
   // `reserved_uncommitted` bytes are taken as not there.
   bool (*address_space_allows)(size_t more, size_t reserved_uncommitted);
-  // The reverse of commit; the contents are gone.
+  // The reverse of commit; the contents and the promotion are gone.
   bool (*decommit)(void* start, size_t bytes);
   // Asks for huge pages in a committed range that is not touched yet. Advice: no answer.
   void (*promote)(void* start, size_t bytes);
@@ -57,7 +58,7 @@ struct Backend {
   // mappings of their own from then on.
   MoveResult (*move)(void* from, void* to, size_t bytes);
   // Like purge, for one range whose memory was moved about: it has the mapping of its neighbours
-  // again.
+  // again, its promotion is gone.
   bool (*renew)(void* start, size_t bytes);
   // Makes pages of a committed range inaccessible, at no mapping of their own; what they held is
   // gone. A purge leaves them so. False where the kernel cannot (MADV_GUARD_INSTALL, Linux 6.13) or

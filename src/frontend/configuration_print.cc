@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "frontend/background.h"
 #include "frontend/configuration.h"
+#include "frontend/huge_pages.h"
 #include "frontend/version.h"
 
 namespace hakmem {
@@ -70,6 +71,7 @@ void print_configuration(int descriptor) {
   line.text("  option    memory_price    ").decimal(settings.memory_price).send(descriptor);
   line.text("  in use    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
   line.text("  in use    background      ").text(background_in_use()).send(descriptor);
+  print_huge_pages(descriptor);
   const char* policies[] = {"batch", "keep", "adaptive"};
   line.text("  option    free_policy     ")
       .text(policies[static_cast<size_t>(settings.free_policy)]);

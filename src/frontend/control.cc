@@ -9,6 +9,7 @@
 #include "backend/linux/process_limits.h"
 #include "frontend/configuration.h"
 #include "frontend/export.h"
+#include "frontend/huge_pages.h"
 #include "frontend/statistics_print.h"
 #include "frontend/upkeep.h"
 #include "frontend/version.h"
@@ -88,7 +89,8 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
       .page_faults = process_page_faults(),
       .memory_price = memory_price().price(),
       .hold_small_pages = read_knob(knobs.hold_small_pages),
-      .hold_huge_pages = read_knob(knobs.hold_huge_pages)};
+      .hold_huge_pages = read_knob(knobs.hold_huge_pages),
+      .huge = bytes_on_huge_pages()};
   memcpy(statistics, &now, now.size);
   return 0;
 }

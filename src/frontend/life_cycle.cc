@@ -15,6 +15,7 @@
 #include "frontend/direct_maps.h"
 #include "frontend/guard_fault.h"
 #include "frontend/handshake.h"
+#include "frontend/huge_pages.h"
 #include "frontend/modules.h"
 #include "frontend/safe_point.h"
 #include "frontend/statistics_print.h"
@@ -39,14 +40,7 @@ void apply_to_knobs(const Configuration& settings) {
   } else if (settings.free_policy == FreePolicy::keep) {
     knobs.retained_limit.store(SIZE_MAX, std::memory_order_relaxed);
   }
-  // Transparent huge pages are 2 MiB, the heap's huge page, where pages are 4 KiB.
-  if (!settings.has(Feature::thp) || kLinuxBackend.page_size() != 4096) {
-    knobs.huge_slabs_from.store(SIZE_MAX, std::memory_order_relaxed);
-    knobs.huge_extents_from.store(SIZE_MAX, std::memory_order_relaxed);
-  } else if (settings.is(Feature::thp, "on")) {
-    knobs.huge_slabs_from.store(0, std::memory_order_relaxed);
-    knobs.huge_extents_from.store(0, std::memory_order_relaxed);
-  }
+  prepare_huge_pages(settings);
   if (!settings.has(Feature::batch)) knobs.purge_batch.store(1, std::memory_order_relaxed);
 }
 

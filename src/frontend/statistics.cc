@@ -4,6 +4,7 @@
 #include "frontend/statistics.h"
 
 #include "backend/linux/process_limits.h"
+#include "frontend/huge_pages.h"
 #include "frontend/upkeep.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
@@ -18,7 +19,7 @@ constexpr size_t kCounters = 0
 #include "telemetry/counters.def"
 #undef HAKMEM_COUNTER
     ;
-constexpr size_t kGauges = 16;
+constexpr size_t kGauges = 17;
 static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
@@ -36,6 +37,7 @@ size_t collect_statistics(Statistic* statistics) {
       {"mapped", heap.mapped_bytes, "bytes committed for data"},
       {"retained", heap.retained_bytes, "bytes free and kept backed for reuse"},
       {"lent", heap.lent_bytes, "of retained, bytes that the kernel purges at a deadline"},
+      {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
       {"page_faults", process_page_faults(), "page faults of the process without a file"},
       {"extent_cache_hits", heap.extent_cache_hits,
        "extents served from the thread's own freed ones"},

@@ -8,6 +8,9 @@
 
 namespace hakmem {
 
+// What the kernel does not tell.
+inline constexpr uint64_t kUnknownValue = UINT64_MAX;
+
 struct Statistic {
   const char* name;
   uint64_t value;

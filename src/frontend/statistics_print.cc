@@ -18,6 +18,14 @@
 namespace hakmem {
 namespace {
 
+void append_value(Line& line, uint64_t value, const char* unknown) {
+  if (value == kUnknownValue) {
+    line.text(unknown);
+  } else {
+    line.decimal(value);
+  }
+}
+
 // The path with %p as the process' number and %e as the program's name.
 Line expanded(const char* path) {
   Line line;
@@ -66,7 +74,8 @@ void print_statistics(int descriptor) {
   line.text("hakmem " HAKMEM_VERSION_STRING " statistics, mode ");
   line.text(mode_name(configuration().mode)).send(descriptor);
   for (const Statistic* each = statistics; each != statistics + count; ++each) {
-    line.text("  ").padded(each->name, 24).decimal(each->value);
+    line.text("  ").padded(each->name, 24);
+    append_value(line, each->value, "unknown");
     while (line.length() < 42) line.text(" ", 1);
     line.text("  ").text(each->meaning).send(descriptor);
   }
@@ -81,7 +90,8 @@ void print_statistics_as_json(int descriptor) {
   line.text(purge_rung_name(purge_rung())).text("\", \"background\": \"");
   line.text(background_in_use()).text("\", \"statistics\": {").send(descriptor);
   for (const Statistic* each = statistics; each != statistics + count; ++each) {
-    line.text("  \"").text(each->name).text("\": ").decimal(each->value);
+    line.text("  \"").text(each->name).text("\": ");
+    append_value(line, each->value, "null");
     line.text(each + 1 != statistics + count ? "," : "").send(descriptor);
   }
   line.text("}}").send(descriptor);

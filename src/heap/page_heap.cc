@@ -40,6 +40,7 @@ constinit PageHeap page_heap;
 
 Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
   take_back();
+  if (backing == Backing::kHugePage && !promotes()) backing = Backing::kSmallPages;
   // One page is tried before many are.
   if (backing == Backing::kHugePage && length.count > kSlicesPerHugePage &&
       promotion_.is_untried()) {
@@ -286,6 +287,14 @@ void PageHeap::promote(const HugePage& page) {
   count(counters.promoted_bytes, kHugePageSize);
 }
 
+bool PageHeap::promotes() {
+  if (promotes_.load(std::memory_order_relaxed) == Promotes::kUntested) {
+    const bool allowed = promotion_test_ == nullptr || promotion_test_();
+    promotes_.store(allowed ? Promotes::kYes : Promotes::kNo, std::memory_order_relaxed);
+  }
+  return promotes_.load(std::memory_order_relaxed) == Promotes::kYes;
+}
+
 bool PageHeap::is_first_on_huge_page(Span* span) {
   Region& region = map_.region_of(span);
   HugePage& page = region.huge_pages[PageMap::slice_in(region, span) / kSlicesPerHugePage];
@@ -391,6 +400,26 @@ PageHeapStatistics PageHeap::statistics() {
           .retained_bytes = retained().bytes(),
           .lent_bytes = Slices{loan_slices_.load(std::memory_order_relaxed)}.bytes(),
           .metadata_bytes = map_.metadata_bytes()};
+}
+
+bool PageHeap::next_promoted(PromotedPosition& position, AddressRange& run) {
+  LockGuard guard(lock_);
+  for (; position.region < map_.regions(); ++position.region, position.index = 0) {
+    const Region& region = map_.region(position.region);
+    const auto is_promoted = [&region](uint32_t index) {
+      const HugePage& page = region.huge_pages[index];
+      return page.backing == Backing::kHugePage && page.committed;
+    };
+    uint32_t& index = position.index;
+    while (index < region.watermark && !is_promoted(index)) ++index;
+    if (index == region.watermark) continue;
+    const uint32_t first = index;
+    while (index < region.watermark && is_promoted(index)) ++index;
+    run = {.start = address_of(region.huge_pages[first]),
+           .bytes = HugePages{index - first}.bytes()};
+    return true;
+  }
+  return false;
 }
 
 }  // namespace hakmem

@@ -94,10 +94,24 @@ class PageHeap {
     loan_slices_.store(0, std::memory_order_relaxed);
   }
 
+  // Asked once, before the first promotion and without the lock: whether the system has huge pages
+  // for this process. False: all memory is of small pages from then on.
+  using PromotionTest = bool (*)();
+  void set_promotion_test(PromotionTest test) { promotion_test_ = test; }
+
   // Takes no huge pages for the next growth.
   void pause_promotion() { promotion_.pause(); }
 
   PageHeapStatistics statistics();
+
+  // A walk over promoted memory, which never goes away, run by run.
+  struct PromotedPosition {
+    uint32_t region = 0;
+    uint32_t index = 0;  // of a huge page
+  };
+  // The next run of committed promoted huge pages at or behind `position`, which moves behind it;
+  // false when there is none.
+  bool next_promoted(PromotedPosition& position, AddressRange& run);
 
   // Without the lock, and perhaps a moment old: owned by slabs and extents, and the most of it
   // within the last hold time.
@@ -112,6 +126,7 @@ class PageHeap {
   // Whether a request may take huge pages that hold no memory yet.
   enum class Growth : uint8_t { kNo, kYes };
   enum class Charge : uint8_t { kUnknown, kNo, kYes };
+  enum class Promotes : uint8_t { kUntested, kNo, kYes };
 
   struct Claim {
     HugePage* page;
@@ -183,6 +198,7 @@ class PageHeap {
     if (charge_.load(std::memory_order_relaxed) == Charge::kUnknown) look_at_charge();
     return charge_.load(std::memory_order_relaxed) == Charge::kYes;
   }
+  bool promotes();
   Claim claim(HugePage& page, uint32_t slices);
   Claim claim_slices(HugePage& page, uint32_t slices);
   void take_back();
@@ -229,6 +245,8 @@ class PageHeap {
   uint32_t displaced_ = 0;  // huge pages whose memory came from elsewhere
   std::atomic<bool> move_refused_{false};
   std::atomic<Charge> charge_{Charge::kUnknown};
+  std::atomic<Promotes> promotes_{Promotes::kUntested};
+  PromotionTest promotion_test_ = nullptr;
   std::atomic<Helper> helper_{nullptr};
   Lock lending_lock_{LockRank::kLending};
   const Deadlines* deadlines_ = nullptr;

@@ -400,6 +400,55 @@ TEST_F(PageHeapTest, DearFirstTouchesPausePromotion) {
   for (int count = 0; count < 40; ++count) EXPECT_TRUE(allocate_promoted());
 }
 
+int promotion_tests = 0;
+
+TEST_F(PageHeapTest, NothingIsPromotedWhereTheSystemHasNoHugePages) {
+  promotion_tests = 0;
+  heap_.set_promotion_test([] { return ++promotion_tests == 0; });
+  heap_.allocate({1});
+  EXPECT_EQ(promotion_tests, 0);
+  for (const uint32_t length : {1u, 5u, kSlicesPerHugePage, 3 * kSlicesPerHugePage}) {
+    EXPECT_NE(heap_.allocate({length}, {1}, Backing::kHugePage), nullptr);
+  }
+  EXPECT_TRUE(fake.promoted.empty());
+  EXPECT_EQ(promotion_tests, 1);
+}
+
+TEST_F(PageHeapTest, TheSystemIsAskedOnceForItsHugePages) {
+  promotion_tests = 0;
+  heap_.set_promotion_test([] { return ++promotion_tests == 1; });
+  for (int count = 0; count < 3; ++count) heap_.allocate({20}, {1}, Backing::kHugePage);
+  EXPECT_EQ(promotion_tests, 1);
+  EXPECT_FALSE(fake.promoted.empty());
+}
+
+TEST_F(PageHeapTest, TheWalkOverPromotedMemoryFindsWhatWasPromotedInRuns) {
+  fake.limits.physical_bytes = size_t{4} << 20;  // several regions
+  PageHeap::PromotedPosition none;
+  AddressRange run;
+  EXPECT_FALSE(heap_.next_promoted(none, run));
+  for (int count = 0; count < 12; ++count) {
+    heap_.allocate({kSlicesPerHugePage}, {1}, Backing::kSmallPages);
+    heap_.allocate({20}, {1}, Backing::kHugePage);
+    heap_.allocate({3 * kSlicesPerHugePage}, {1}, Backing::kHugePage);
+  }
+  std::set<uintptr_t> expected;
+  for (const AddressRange& range : fake.promoted) {
+    expected.insert(reinterpret_cast<uintptr_t>(range.start));
+  }
+  std::set<uintptr_t> found;
+  size_t runs = 0;
+  PageHeap::PromotedPosition position;
+  for (; heap_.next_promoted(position, run); ++runs) {
+    for (size_t offset = 0; offset < run.bytes; offset += kHugePageSize) {
+      EXPECT_TRUE(found.insert(reinterpret_cast<uintptr_t>(run.start) + offset).second);
+    }
+  }
+  EXPECT_EQ(found, expected);
+  EXPECT_LT(runs, found.size() / 2);
+  EXPECT_GT(heap_.map().regions(), 1u);
+}
+
 TEST_F(PageHeapTest, ExhaustionEndsAPauseAndMixesBackings) {
   fake.largest_reservation = size_t{16} << 20;
   fake.reserves_until_failure = 1;

@@ -45,10 +45,18 @@ void* map_aligned(size_t bytes, size_t alignment, int protection) {
   return reinterpret_cast<void*>(aligned);
 }
 
+// Under `enabled` = always the kernel would back sparse memory, metadata included, by huge pages.
+// Not asked what is set: the advice costs less than reading the file, and the setting may change.
+void prefer_small_pages(void* start, size_t bytes) {
+  system_call(SYS_madvise, start, bytes, MADV_NOHUGEPAGE);
+}
+
 // Without MAP_NORESERVE: address space without access is not charged, and the commit is, so that
 // the kernel's overcommit heuristic refuses what it would refuse of mmap.
 void* reserve(size_t bytes, size_t alignment) {
-  return map_aligned(bytes, alignment, PROT_NONE);
+  void* start = map_aligned(bytes, alignment, PROT_NONE);
+  if (start != nullptr) prefer_small_pages(start, bytes);
+  return start;
 }
 
 void* map(size_t bytes, size_t alignment) {
@@ -63,10 +71,19 @@ bool commit(void* start, size_t bytes) {
   return system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
-// A new mapping over the old one: neither MADV_DONTNEED nor mprotect lowers Committed_AS.
+// A new mapping over the old one, with the advice of reserved memory.
+bool map_anew(void* start, size_t bytes, int protection) {
+  if (failed(system_call(SYS_mmap, start, bytes, protection,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1))) {
+    return false;
+  }
+  prefer_small_pages(start, bytes);
+  return true;
+}
+
+// Neither MADV_DONTNEED nor mprotect lowers Committed_AS.
 bool decommit(void* start, size_t bytes) {
-  return !failed(
-      system_call(SYS_mmap, start, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1));
+  return map_anew(start, bytes, PROT_NONE);
 }
 
 bool purge_one(void* start, size_t bytes) {
@@ -84,7 +101,9 @@ bool is_mapped(const void* address) {
 bool map_over_hole(void* start, size_t bytes, int protection) {
   const long mapped = system_call(SYS_mmap, start, bytes, protection,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
-  return !failed(mapped);
+  if (failed(mapped)) return false;
+  prefer_small_pages(start, bytes);
+  return true;
 }
 
 // MREMAP_DONTUNMAP since Linux 5.7. The kernel unmaps `to` first, and maps it again under the
@@ -107,8 +126,7 @@ MoveResult move(void* from, void* to, size_t bytes) {
 // Purged first: locked memory refuses that, and should the new mapping fail, the old one is empty.
 bool renew(void* start, size_t bytes) {
   if (!purge_one(start, bytes)) return false;
-  system_call(SYS_mmap, start, bytes, PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
+  map_anew(start, bytes, PROT_READ | PROT_WRITE);
   return true;
 }
 

@@ -1,5 +1,5 @@
-// Owns: reading small text files of /proc and of cgroups.
-// Called by: process_limits.cc, cgroup_directory.cc, cgroup.cc.
+// Owns: reading small text files of /proc, /sys and of cgroups.
+// Called by: process_limits.cc, cgroup_directory.cc, cgroup.cc, thp_settings.cc.
 // Never: a descriptor left open, a changed errno, an allocation.
 #pragma once
 

@@ -1,0 +1,98 @@
+// Owns: the knobs of promotion.
+// Called by: see huge_pages.h.
+// Never: see huge_pages.h.
+#include "frontend/huge_pages.h"
+
+#include <bit>
+
+#include "backend/linux/linux_backend.h"
+#include "backend/thp/thp_coverage.h"
+#include "backend/thp/thp_settings.h"
+#include "base/log.h"
+#include "heap/page_heap.h"
+#include "policy/knobs.h"
+
+namespace hakmem {
+namespace {
+
+void promote_from(size_t bytes) {
+  knobs.huge_slabs_from.store(bytes, std::memory_order_relaxed);
+  knobs.huge_extents_from.store(bytes, std::memory_order_relaxed);
+}
+
+bool promotion_has_effect() {
+  if (thp_obstacle(read_thp_settings({})) == ThpObstacle::kNone) return true;
+  promote_from(SIZE_MAX);
+  return false;
+}
+
+// Transparent huge pages are 2 MiB, the heap's huge page, where pages are 4 KiB.
+bool has_pages_of_4_kib() {
+  return kLinuxBackend.page_size() == 4096;
+}
+
+const char* use_of_huge_pages(const ThpSettings& system) {
+  if (!configuration().has(Feature::thp)) return "none, by configuration";
+  if (!has_pages_of_4_kib()) return "none: the machine's pages are not of 4 KiB";
+  switch (thp_obstacle(system)) {
+    case ThpObstacle::kSystem:
+      return "none: the system has them switched off";
+    case ThpObstacle::kProcess:
+      return "none: they are switched off for this process (PR_SET_THP_DISABLE)";
+    case ThpObstacle::kPageSize:
+      return "none: the system's huge pages are not of 2 MiB";
+    case ThpObstacle::kNone:
+      break;
+  }
+  if (configuration().is(Feature::thp, "on")) return "for all memory";
+  return "for growth of large processes; small pages for all else, whatever the system has set";
+}
+
+void append_sizes(Line& line, PageSizes sizes, const char* meaning) {
+  if (sizes == 0) return;
+  line.text(", ").text(meaning);
+  for (; sizes != 0; sizes &= sizes - 1) {
+    line.text(" ").decimal((size_t{1} << std::countr_zero(sizes)) / 1024).text(" kB");
+  }
+}
+
+}  // namespace
+
+void prepare_huge_pages(const Configuration& settings) {
+  if (!settings.has(Feature::thp) || !has_pages_of_4_kib()) {
+    promote_from(SIZE_MAX);
+    return;
+  }
+  page_heap.set_promotion_test(promotion_has_effect);
+  if (settings.is(Feature::thp, "on")) promote_from(0);
+}
+
+void print_huge_pages(int descriptor) {
+  const ThpSettings system = read_thp_settings({});
+  Line line;
+  line.text("  in use    thp             ").text(use_of_huge_pages(system)).send(descriptor);
+  line.text("  in use    thp, system     enabled=").text(thp_enabled_name(system.effective()));
+  line.text(", defrag=").text(thp_defrag_name(system.defrag));
+  if (system.huge_page_bytes != 0) {
+    line.text(", huge page of ").decimal(system.huge_page_bytes / 1024).text(" kB");
+  }
+  if (system.max_ptes_none != SIZE_MAX) {
+    line.text(", khugepaged/max_ptes_none=").decimal(system.max_ptes_none);
+  }
+  append_sizes(line, system.smaller_always, "smaller ones always:");
+  append_sizes(line, system.smaller_advised, "smaller ones where advised:");
+  line.send(descriptor);
+}
+
+uint64_t bytes_on_huge_pages() {
+  const ThpCoverage coverage;
+  size_t sum = 0;
+  PageHeap::PromotedPosition position;
+  AddressRange run;
+  while (page_heap.next_promoted(position, run)) {
+    if (!coverage.add(run, sum)) return UINT64_MAX;
+  }
+  return sum;
+}
+
+}  // namespace hakmem
