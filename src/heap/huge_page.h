@@ -75,6 +75,12 @@ class HugePageBins {
     link(page, bin);
   }
 
+  // Off every list, to be updated on another backing's.
+  void remove(HugePage& page) {
+    unlink(page);
+    page.bin = kNoBin;
+  }
+
  private:
   static uint8_t bin_of(const HugePage& page) {
     if (!page.committed) return kUncommitted;

@@ -185,6 +185,7 @@ class PageHeap {
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
   HugePage* reusable_page(Backing backing);
   void claim_rest(HugePage& page, uint32_t rest);
+  void change_backing(HugePage& page, Backing backing);
   bool carry_out(const MemoryMoves& moves);
   MoveResult try_move(void* from, void* to, size_t bytes);
   void forget_displacement(HugePage& page);

@@ -13,7 +13,7 @@ namespace {
 
 // What may be free beside a loan without a deadline: lending anew takes 10 to 50 us.
 constexpr uint32_t kNotWorthLending = 16;  // slices
-constexpr uint32_t kPartOfLoan = 32;
+constexpr uint32_t kPartOfLoan = 64;
 
 // Under the lending lock.
 constexpr size_t kMostHugePages = 4096;

@@ -39,8 +39,18 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
     page.touched = true;
     const uint32_t rest = ~mask;
     if (rest != 0) claim_rest(page, rest);
+    change_backing(page, source->backing);
     moves.add({source, &page, rest});
   });
+}
+
+// A mapping takes its advice along when it moves. Nothing of `page` is free.
+void PageHeap::change_backing(HugePage& page, Backing backing) {
+  if (page.backing == backing) return;
+  bins(page.backing).remove(page);
+  page.backing = backing;
+  update_bin(page);
+  promoted_.count += backing == Backing::kHugePage ? 1 : -1;
 }
 
 HugePage* PageHeap::reusable_page(Backing backing) {
