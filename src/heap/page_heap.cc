@@ -316,7 +316,9 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
     const uint32_t reused = page.backed & mask;
     if (reused != 0) zeroed = false;
     retained_in(page.backing).fetch_sub(slices_in(reused), std::memory_order_relaxed);
-    if (page.backing == Backing::kSmallPages) promotion_.grew({slices_in(mask & ~reused)});
+    const Slices fresh{slices_in(mask & ~reused)};
+    demand_.bought(fresh);
+    if (page.backing == Backing::kSmallPages) promotion_.grew(fresh);
     page.backed |= mask;
     page.idle &= ~mask;
   });

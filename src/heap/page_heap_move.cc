@@ -40,6 +40,9 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
     const uint32_t rest = ~mask;
     if (rest != 0) claim_rest(page, rest);
     change_backing(page, source->backing);
+    // The span takes retained memory, be it that it has yet to arrive.
+    retained_in(page.backing).fetch_add(slices_in(mask & ~page.backed), std::memory_order_relaxed);
+    page.backed |= mask;
     moves.add({source, &page, rest});
   });
 }

@@ -187,7 +187,13 @@ size_t PageHeap::purge_down_to(Slices target) {
       sweep.most = retained() - target;
       claimed = claim_swept(sweep, claims, kMostClaims);
     }
-    if (claimed > 0 && !purge_claims(claims, claimed, bytes)) break;
+    const size_t before = bytes;
+    const bool accepted = claimed == 0 || purge_claims(claims, claimed, bytes);
+    if (target != Slices{0}) {
+      LockGuard guard(lock_);
+      demand_.sold(Slices::covering(bytes - before));
+    }
+    if (!accepted) break;
   }
   return bytes;
 }
