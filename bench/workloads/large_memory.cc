@@ -55,11 +55,14 @@ class MemorySamples {
 // A hypervisor takes free memory back within a second, and finding it again costs several times
 // what a page fault does: so much of it is touched and unmapped just before the clock starts.
 void warm_machine(size_t size) {
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return;
-  write_every_page(memory, size);
-  munmap(memory, size);
+  for (const int advice : {MADV_NOHUGEPAGE, MADV_HUGEPAGE}) {
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return;
+    madvise(memory, size, advice);
+    write_every_page(memory, size);
+    munmap(memory, size);
+  }
 }
 
 size_t share_of(const Request& request) {

@@ -12,8 +12,9 @@
 namespace hakmem {
 
 // A first touch of a huge page takes 40 to 220 us where free memory is at hand, and 4 to 6 ms where
-// a hypervisor has taken it back, which it does to whole free huge pages first. Then small pages
-// are the better choice for a while: they come from memory that was in use a moment ago.
+// a hypervisor has taken it back, which it does to whole free huge pages first. While most touches
+// are of that kind, small pages are the better choice: they come from memory that was in use a
+// moment ago. A dear touch among cheap ones is the price of growth, paid with small pages as well.
 class Promotion {
  public:
   // Whether to ask for one more huge page.
@@ -34,25 +35,34 @@ class Promotion {
     untried_.store(true, std::memory_order_relaxed);
   }
 
-  // Takes in what a first touch cost. Each slow one in a row doubles the pause.
+  // Takes in what a first touch cost. Pauses that follow on each other double.
   void first_touch_took(uint64_t nanoseconds) {
-    untried_.store(nanoseconds >= kDearTouch, std::memory_order_relaxed);
-    if (nanoseconds < kDearTouch) {
-      next_pause_.store(kFirstPause, std::memory_order_relaxed);
+    const bool dear = nanoseconds >= kDearTouch;
+    const uint64_t touch = touch_.load(std::memory_order_relaxed);
+    const uint64_t estimate = touch - touch / kShare + std::min(nanoseconds, kMostCounted) / kShare;
+    if (estimate < kDearTouch && !(dear && untried_.load(std::memory_order_relaxed))) {
+      touch_.store(estimate, std::memory_order_relaxed);
+      untried_.store(false, std::memory_order_relaxed);
+      if (!dear) next_pause_.store(kFirstPause, std::memory_order_relaxed);
       return;
     }
+    touch_.store(kUsualTouch, std::memory_order_relaxed);
+    untried_.store(true, std::memory_order_relaxed);
     const uint32_t pause = next_pause_.load(std::memory_order_relaxed);
     pause_left_.store(pause, std::memory_order_relaxed);
     next_pause_.store(std::min(pause * 2, kLongestPause), std::memory_order_relaxed);
   }
 
  private:
-  // What 512 faults of small pages cost.
-  static constexpr uint64_t kDearTouch = 1'000'000;
+  static constexpr uint64_t kUsualTouch = 200'000;
+  static constexpr uint64_t kDearTouch = 1'000'000;    // what 512 faults of small pages cost
+  static constexpr uint64_t kMostCounted = 5'000'000;  // the rest may be a preempted measurement
+  static constexpr uint64_t kShare = 8;                // of the estimate that a touch moves
   static constexpr uint32_t kFirstPause = 128 * kSlicesPerHugePage;
   static constexpr uint32_t kLongestPause = 4096 * kSlicesPerHugePage;
 
-  std::atomic<uint32_t> pause_left_{0};  // slices of growth
+  std::atomic<uint64_t> touch_{kUsualTouch};  // a running estimate, in nanoseconds
+  std::atomic<uint32_t> pause_left_{0};       // slices of growth
   std::atomic<uint32_t> next_pause_{kFirstPause};
   std::atomic<bool> untried_{true};
 };
