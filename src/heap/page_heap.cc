@@ -20,6 +20,7 @@
 
 #include "heap/free_run.h"
 #include "heap/slices_of_region.h"
+#include "policy/knobs.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -32,6 +33,14 @@ uint32_t aligned_positions(Slices alignment) {
   uint32_t mask = 1;
   for (uint32_t step = alignment.count; step < kSlicesPerHugePage; step *= 2) mask |= mask << step;
   return mask;
+}
+
+// Of a fault, in percent of what holding the memory for the hold time of small pages costs.
+uint32_t worth_of_fault(Backing backing) {
+  const size_t small = read_knob(knobs.hold_small_pages);
+  if (backing == Backing::kSmallPages || small == 0) return 100;
+  return static_cast<uint32_t>(
+      std::min(read_knob(knobs.hold_huge_pages) * 100 / small, size_t{100}));
 }
 
 }  // namespace
@@ -317,7 +326,7 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
     if (reused != 0) zeroed = false;
     retained_in(page.backing).fetch_sub(slices_in(reused), std::memory_order_relaxed);
     const Slices fresh{slices_in(mask & ~reused)};
-    demand_.bought(fresh);
+    demand_.bought(fresh, length, worth_of_fault(page.backing));
     if (page.backing == Backing::kSmallPages) promotion_.grew(fresh);
     page.backed |= mask;
     page.idle &= ~mask;
