@@ -3,10 +3,12 @@
 // Never: more than some memory above the limit left to a thread that may wait for a CPU.
 #include "frontend/background.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "backend/linux/background_thread.h"
 #include "frontend/configuration.h"
+#include "frontend/huge_pages.h"
 #include "frontend/safe_point.h"
 #include "frontend/upkeep.h"
 #include "heap/extent.h"
@@ -64,6 +66,7 @@ bool hand_over(PageHeap::Notice notice, Slices excess) {
     case PageHeap::Notice::kGrowth:
       // The thread may sleep until it is woken, which costs more than a look at the limits.
       upkeep();
+      if (has_grown_since_collapse()) rouse_background_thread();
       return true;
     case PageHeap::Notice::kIdle:
       rouse_background_thread();
@@ -75,9 +78,14 @@ bool hand_over(PageHeap::Notice notice, Slices excess) {
   return false;
 }
 
+uint64_t sooner(uint64_t one, uint64_t other) {
+  return one == 0 || other == 0 ? std::max(one, other) : std::min(one, other);
+}
+
 uint64_t work() {
   upkeep();
-  return heap_maintain();
+  const uint64_t until_purge = heap_maintain();
+  return sooner(until_purge, collapse_settled_memory());
 }
 
 }  // namespace

@@ -3,14 +3,18 @@
 // Never: see huge_pages.h.
 #include "frontend/huge_pages.h"
 
+#include <algorithm>
+#include <atomic>
 #include <bit>
 
 #include "backend/linux/linux_backend.h"
+#include "backend/thp/collapse.h"
 #include "backend/thp/thp_coverage.h"
 #include "backend/thp/thp_settings.h"
 #include "base/log.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
+#include "telemetry/counters.h"
 
 namespace hakmem {
 namespace {
@@ -20,10 +24,30 @@ void promote_from(size_t bytes) {
   knobs.huge_extents_from.store(bytes, std::memory_order_relaxed);
 }
 
+// By the background thread, but for the first.
+constinit std::atomic<uint32_t> slices_at_collapse{0};
+constinit uint64_t next_collapse = 0;  // coarse time
+constinit bool collapse_is_refused = false;
+
 bool promotion_has_effect() {
   if (thp_obstacle(read_thp_settings({})) == ThpObstacle::kNone) return true;
   promote_from(SIZE_MAX);
   return false;
+}
+
+// The nanoseconds that it took.
+uint64_t collapse_timed(const AddressRange& page) {
+  const Backend& backend = page_heap.backend();
+  const uint64_t start = backend.precise_time();
+  const CollapseResult result = collapse(page);
+  const uint64_t took = backend.precise_time() - start;
+  collapse_is_refused = result == CollapseResult::kNever;
+  if (result == CollapseResult::kCollapsed) {
+    page_heap.collapsed(page);
+    count(counters.collapsed_bytes, page.bytes);
+    count(counters.collapse_nanoseconds, took);
+  }
+  return took;
 }
 
 // Transparent huge pages are 2 MiB, the heap's huge page, where pages are 4 KiB.
@@ -65,6 +89,38 @@ void prepare_huge_pages(const Configuration& settings) {
   }
   page_heap.set_promotion_test(promotion_has_effect);
   if (settings.is(Feature::thp, "on")) promote_from(0);
+}
+
+bool has_grown_since_collapse() {
+  constexpr uint32_t kWorthALook = 8 * kSlicesPerHugePage;
+  return page_heap.used().count >= slices_at_collapse.load(std::memory_order_relaxed) + kWorthALook;
+}
+
+uint64_t collapse_settled_memory() {
+  constexpr uint64_t kRound = 250'000'000;  // nanoseconds
+  constexpr uint64_t kShare = 8;
+  const Backend& backend = page_heap.backend();
+  slices_at_collapse.store(page_heap.used().count, std::memory_order_relaxed);
+  const bool large = page_heap.used().bytes() >= read_knob(knobs.huge_extents_from);
+  if (!large || collapse_is_refused || !page_heap.promotes()) return 0;
+  const uint64_t now = backend.coarse_time();
+  if (now < next_collapse) return next_collapse - now;
+  uint64_t pause = kRound;
+  AddressRange page;
+  switch (page_heap.next_settled(page)) {
+    case PageHeap::Settled::kNone:
+      return 0;
+    case PageHeap::Settled::kSettling:
+      break;
+    case PageHeap::Settled::kLooking:
+      pause = 1;
+      break;
+    case PageHeap::Settled::kFound:
+      pause = kShare * collapse_timed(page);
+      break;
+  }
+  next_collapse = now + pause;
+  return pause;
 }
 
 void print_huge_pages(int descriptor) {

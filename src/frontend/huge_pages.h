@@ -1,5 +1,6 @@
 // Owns: what the configuration and the system together make of huge pages.
-// Called by: the life cycle (start-up), the page heap (before its first promotion), the
+// Called by: the life cycle (start-up), the page heap (before its first promotion), the background
+// thread, the
 // configuration's and the statistics' print.
 // Never: a file read at start-up.
 #pragma once
@@ -13,6 +14,12 @@ namespace hakmem {
 // Sets the knobs of promotion as configured, and has the page heap ask for the system's settings
 // before it promotes.
 void prepare_huge_pages(const Configuration& settings);
+
+// Brings memory in use of a large process from small pages to huge ones, once it has stayed in use
+// for seconds, at 1/8 of a CPU. Returns the nanoseconds until it wants to be called again; 0: not
+// before the process has grown (has_grown_since_collapse).
+uint64_t collapse_settled_memory();
+bool has_grown_since_collapse();
 
 // What the system has set and what follows from it, as lines of the configuration's table.
 void print_huge_pages(int descriptor);

@@ -342,6 +342,7 @@ void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
     const uint32_t kept = slices_in(page.backed & mask);
     retained_in(page.backing).fetch_add(kept, std::memory_order_relaxed);
     page.used &= ~mask;
+    page.settled = 0;
     update_bin(page);
   });
   used_.store((used() - length).count, std::memory_order_relaxed);

@@ -99,8 +99,26 @@ class PageHeap {
   using PromotionTest = bool (*)();
   void set_promotion_test(PromotionTest test) { promotion_test_ = test; }
 
-  // Takes no huge pages for the next growth.
-  void pause_promotion() { promotion_.pause(); }
+  // Whether huge pages are to be had, by the promotion test.
+  bool promotes();
+
+  // After a fork: takes no huge pages for the next growth, and makes none for a minute, for what is
+  // written is copied while the child lives.
+  void pause_promotion();
+
+  // Memory on small pages that grew before huge pages paid and has stayed in use as a whole since
+  // may be collapsed. Each call looks at some of it, and one round in `kRoundsToSettle` calls an
+  // unchanged huge page settled.
+  enum class Settled : uint8_t {
+    kNone,      // the round is over: there is nothing
+    kSettling,  // the round is over: the next ones may find something
+    kLooking,   // the round goes on
+    kFound,     // `page` is one
+  };
+  static constexpr uint8_t kRoundsToSettle = 8;
+  Settled next_settled(AddressRange& page);
+  // The settled huge page now lies on a transparent huge page.
+  void collapsed(const AddressRange& page);
 
   PageHeapStatistics statistics();
 
@@ -186,6 +204,7 @@ class PageHeap {
   HugePage* reusable_page(Backing backing);
   void claim_rest(HugePage& page, uint32_t rest);
   void change_backing(HugePage& page, Backing backing);
+  bool settles(const Region& region, HugePage& page);
   bool carry_out(const MemoryMoves& moves);
   MoveResult try_move(void* from, void* to, size_t bytes);
   void forget_displacement(HugePage& page);
@@ -199,7 +218,6 @@ class PageHeap {
     if (charge_.load(std::memory_order_relaxed) == Charge::kUnknown) look_at_charge();
     return charge_.load(std::memory_order_relaxed) == Charge::kYes;
   }
-  bool promotes();
   Claim claim(HugePage& page, uint32_t slices);
   Claim claim_slices(HugePage& page, uint32_t slices);
   void take_back();
@@ -259,6 +277,11 @@ class PageHeap {
   uint32_t last_turn_ = 0;               // of the demand
   uint32_t sweep_region_ = 0;            // where the sweep goes on
   uint32_t sweep_index_ = 0;
+  uint32_t settling_region_ = 0;  // where the search for settled memory goes on
+  uint32_t settling_index_ = 0;
+  uint32_t settling_ = 0;  // pages on their way in this round
+  uint32_t islands_ = 0;   // collapsed apart from other huge pages
+  uint64_t no_collapse_before_ = 0;
   Demand demand_;
   HugePages promoted_;  // known as Backing::kHugePage
 };

@@ -70,6 +70,19 @@ def check_with(name, thp):
         check(f"{name}: coverage", abs(found["thp"] - huge) <= huge / 4, text)
 
 
+def check_collapse(name):
+    """HAKMEM_THP=auto promotes from 96 MiB on: what grew before comes to huge pages later."""
+    result = run([os.path.join(folder, "huge_page_collapse")], HAKMEM_BACKGROUND="thread",
+                 HAKMEM_STATS="1")
+    text = result.stdout + result.stderr
+    check(f"{name}: contents through a collapse", result.returncode == 0, text)
+    collapsed = int(re.search(r"^ *collapsed_bytes +(\d+)", text, re.MULTILINE).group(1))
+    # The kernel may have no huge pages, or no MADV_COLLAPSE (Linux 6.1).
+    check(f"{name}: what collapsed is on huge pages",
+          (collapsed > 0) == ("collapsed_kilobytes 0" not in text), text)
+    print(f"{name}: {collapsed >> 20} MiB collapsed")
+
+
 def check_small_process(name):
     code = """
 import re
@@ -109,6 +122,8 @@ if not SWITCH.exists():
     skip("this kernel has no transparent huge pages")
 if not every_setting:
     check_setting(effective_setting())
+    if effective_setting() != "never":
+        check_collapse(effective_setting())
     check_without("switched off for the process", "on", switch_off)
     finish()
 if not os.access(SWITCH, os.W_OK):

@@ -674,5 +674,68 @@ TEST_F(PageHeapTest, RandomAgainstModel) {
   EXPECT_EQ(heap_.statistics().used_bytes, 0u);
 }
 
+// How many are found in `rounds` rounds.
+uint32_t settle(PageHeap& heap, uint32_t rounds, AddressRange& page) {
+  uint32_t found = 0;
+  for (uint32_t round = 0; round < rounds;) {
+    switch (heap.next_settled(page)) {
+      case PageHeap::Settled::kFound:
+        ++found;
+        break;
+      case PageHeap::Settled::kLooking:
+        break;
+      default:
+        ++round;
+    }
+  }
+  return found;
+}
+
+TEST_F(PageHeapTest, MemoryThatStaysInUseSettlesOnce) {
+  Span* whole = heap_.allocate({3 * kSlicesPerHugePage});
+  Span* part = heap_.allocate({kSlicesPerHugePage / 2});
+  ASSERT_NE(whole, nullptr);
+  ASSERT_NE(part, nullptr);
+  AddressRange page;
+  EXPECT_EQ(settle(heap_, PageHeap::kRoundsToSettle, page), 0u);
+  EXPECT_EQ(settle(heap_, 1, page), 3u);
+  EXPECT_EQ(settle(heap_, 20, page), 0u);
+  EXPECT_EQ(heap_.next_settled(page), PageHeap::Settled::kNone);
+}
+
+TEST_F(PageHeapTest, WhatWasFreedMeanwhileHasNotSettled) {
+  Span* span = heap_.allocate({kSlicesPerHugePage});
+  AddressRange page;
+  EXPECT_EQ(settle(heap_, PageHeap::kRoundsToSettle, page), 0u);
+  heap_.shrink(span, {1});
+  ASSERT_TRUE(heap_.extend(span, {kSlicesPerHugePage}));
+  EXPECT_EQ(settle(heap_, PageHeap::kRoundsToSettle, page), 0u);
+  EXPECT_EQ(settle(heap_, 1, page), 1u);
+}
+
+TEST_F(PageHeapTest, ACollapsedPageIsAHugePage) {
+  Span* span = heap_.allocate({kSlicesPerHugePage});
+  AddressRange page;
+  ASSERT_EQ(settle(heap_, PageHeap::kRoundsToSettle + 1, page), 1u);
+  EXPECT_EQ(page.start, start(span));
+  heap_.collapsed(page);
+  PageHeap::PromotedPosition position;
+  AddressRange run;
+  ASSERT_TRUE(heap_.next_promoted(position, run));
+  EXPECT_EQ(run.start, start(span));
+  // Its memory serves requests for huge pages.
+  heap_.free(span);
+  EXPECT_EQ(heap_.allocate({kSlicesPerHugePage}, {1}, Backing::kHugePage), span);
+}
+
+TEST_F(PageHeapTest, NothingSettlesForAMinuteAfterAFork) {
+  heap_.allocate({kSlicesPerHugePage});
+  heap_.pause_promotion();
+  AddressRange page;
+  EXPECT_EQ(settle(heap_, 20, page), 0u);
+  fake.coarse_time += 61'000'000'000;
+  EXPECT_EQ(settle(heap_, PageHeap::kRoundsToSettle + 1, page), 1u);
+}
+
 }  // namespace
 }  // namespace hakmem

@@ -1,0 +1,80 @@
+// Owns: the search for memory on small pages that is worth a collapse.
+// Called by: who makes huge pages in the background.
+// Never: a system call; the collapse itself happens without the lock.
+#include "heap/page_heap.h"
+
+namespace hakmem {
+namespace {
+
+// A huge page between small ones costs two mappings; a process has 65,530 (vm.max_map_count).
+constexpr uint32_t kMostIslands = 256;
+
+bool is_huge(const Region& region, uint32_t index) {
+  return index < region.watermark && region.huge_pages[index].backing == Backing::kHugePage;
+}
+
+bool is_island(const Region& region, const HugePage& page) {
+  return !is_huge(region, page.index - 1) && !is_huge(region, page.index + 1);
+}
+
+}  // namespace
+
+void PageHeap::pause_promotion() {
+  constexpr uint64_t kPause = 60'000'000'000;  // nanoseconds; most snapshots are written by then
+  promotion_.pause();
+  LockGuard guard(lock_);
+  no_collapse_before_ = backend_->coarse_time() + kPause;
+}
+
+PageHeap::Settled PageHeap::next_settled(AddressRange& page) {
+  constexpr uint32_t kMostLooks = 256;  // under the lock
+  LockGuard guard(lock_);
+  if (backend_->coarse_time() < no_collapse_before_) return Settled::kSettling;
+  for (uint32_t look = 0; look < kMostLooks; ++look) {
+    if (settling_region_ == map_.regions()) {
+      const bool some = settling_ != 0;
+      settling_region_ = settling_ = 0;
+      return some ? Settled::kSettling : Settled::kNone;
+    }
+    const Region& region = map_.region(settling_region_);
+    if (settling_index_ == region.watermark) {
+      settling_index_ = 0;
+      ++settling_region_;
+      continue;
+    }
+    HugePage& candidate = region.huge_pages[settling_index_++];
+    if (!settles(region, candidate)) continue;
+    page = {.start = address_of(candidate), .bytes = kHugePageSize};
+    return Settled::kFound;
+  }
+  return Settled::kLooking;
+}
+
+// Asked for once: what was found and not collapsed is not worth it until it changes.
+bool PageHeap::settles(const Region& region, HugePage& page) {
+  constexpr uint32_t kAll = ~uint32_t{0};
+  const bool whole = page.used == kAll && page.backed == kAll && page.claimed == 0;
+  if (!whole || page.backing == Backing::kHugePage || page.settled > kRoundsToSettle) return false;
+  if (++page.settled <= kRoundsToSettle) {
+    ++settling_;
+    return false;
+  }
+  return islands_ < kMostIslands || !is_island(region, page);
+}
+
+void PageHeap::collapsed(const AddressRange& page) {
+  LockGuard guard(lock_);
+  const Span* span = map_.find(page.start);
+  Region& region = map_.region_of(span);
+  HugePage& huge = region.huge_pages[PageMap::slice_in(region, span) / kSlicesPerHugePage];
+  if (is_island(region, huge)) ++islands_;
+  change_backing(huge, Backing::kHugePage);
+  huge.touched = true;
+  // What was freed and purged meanwhile holds memory again.
+  const uint32_t filled = ~huge.backed & ~huge.used;
+  huge.backed |= filled;
+  retained_in(huge.backing).fetch_add(slices_in(filled), std::memory_order_relaxed);
+  update_bin(huge);
+}
+
+}  // namespace hakmem
