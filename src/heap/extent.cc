@@ -118,7 +118,8 @@ bool resize_extent(Span* extent, size_t bytes) {
 // Fresh memory is the place to move to: what is backed would be lost by it, which costs as much
 // again when it is missed, but for huge pages.
 Span* move_extent(Span* extent, size_t bytes) {
-  constexpr size_t kWorthMoving = size_t{256} << 10;
+  // Each moved extent may need mappings of its own, and what bounds them counts huge pages.
+  constexpr size_t kWorthMoving = size_t{1} << 20;
   const Slices old_length{extent->slices};
   if (extent->heap != nullptr || old_length.bytes() < kWorthMoving || bytes > kLargestExtent) {
     return nullptr;

@@ -231,7 +231,7 @@ Span* PageHeap::make_span(Region& region, uint32_t slice, const Request& request
   claim_sources(region, slice, length, *request.moves);
   Span* span = region.span_at(slice);
   span->slices = length.count;
-  span->zeroed = take(region, slice, length) && request.moves->empty();
+  span->zeroed = take(region, slice, length, length) && request.moves->empty();
   return span;
 }
 
@@ -319,14 +319,14 @@ void PageHeap::mark_used(Region& region, uint32_t slice, Slices length) {
   });
 }
 
-bool PageHeap::take(Region& region, uint32_t slice, Slices length) {
+bool PageHeap::take(Region& region, uint32_t slice, Slices length, Slices whole) {
   bool zeroed = true;
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
     const uint32_t reused = page.backed & mask;
     if (reused != 0) zeroed = false;
     retained_in(page.backing).fetch_sub(slices_in(reused), std::memory_order_relaxed);
     const Slices fresh{slices_in(mask & ~reused)};
-    demand_.bought(fresh, length, worth_of_fault(page.backing));
+    demand_.bought(fresh, whole, worth_of_fault(page.backing));
     if (page.backing == Backing::kSmallPages) promotion_.grew(fresh);
     page.backed |= mask;
     page.idle &= ~mask;
@@ -389,7 +389,7 @@ bool PageHeap::extend(Span* span, Slices length) {
   }
   if (!commit(region, end, more)) return false;
   mark_used(region, end, more);
-  take(region, end, more);
+  take(region, end, more, length);
   span->slices = length.count;
   return true;
 }

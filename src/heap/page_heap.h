@@ -196,7 +196,8 @@ class PageHeap {
   bool is_first_on_huge_page(Span* span);
   void mark_used(Region& region, uint32_t slice, Slices length);
   // The memory of used slices is the user's now; true when all of them still read as zeros.
-  bool take(Region& region, uint32_t slice, Slices length);
+  // `whole`: the span's length with them.
+  bool take(Region& region, uint32_t slice, Slices length, Slices whole);
   void give_back(Region& region, uint32_t slice, Slices length);
   Span* make_span(Region& region, uint32_t slice, const Request& request);
   bool may_move();
