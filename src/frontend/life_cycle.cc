@@ -65,29 +65,30 @@ void on_thread_exit(void*) {
   abandon_thread_heap();
 }
 
-// Locks are taken in the order of their ranks.
+// Locks are taken in the order of their ranks. Those that this configuration never takes are left
+// alone: each page written around a fork is copied, in the parent and in the child.
 void before_fork() {
   close_safe_points(true);
-  checks_before_fork();
+  if (checks_are_on()) checks_before_fork();
   heap_before_fork();
-  direct_maps_before_fork();
-  uring_before_fork();
+  if (configuration().has(Feature::mmap)) direct_maps_before_fork();
+  if (modules_are_wanted()) uring_before_fork();
 }
 
 void after_fork_in_parent() {
-  uring_after_fork_in_parent();
-  direct_maps_after_fork_in_parent();
+  if (modules_are_wanted()) uring_after_fork_in_parent();
+  if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_parent();
   heap_after_fork_in_parent();
-  checks_after_fork_in_parent();
+  if (checks_are_on()) checks_after_fork_in_parent();
   close_safe_points(false);
   if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
 }
 
 void after_fork_in_child() {
-  uring_after_fork_in_child();
-  direct_maps_after_fork_in_child();
+  if (modules_are_wanted()) uring_after_fork_in_child();
+  if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_child();
   heap_after_fork_in_child();
-  checks_after_fork_in_child();
+  if (checks_are_on()) checks_after_fork_in_child();
   close_safe_points(false);
 }
 
