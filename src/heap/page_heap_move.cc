@@ -47,7 +47,8 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
   });
 }
 
-// A mapping takes its advice along when it moves. Nothing of `page` is free.
+// A mapping takes its advice along when it moves. What `page` has free is the caller's to count
+// anew.
 void PageHeap::change_backing(HugePage& page, Backing backing) {
   if (page.backing == backing) return;
   bins(page.backing).remove(page);

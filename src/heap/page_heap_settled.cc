@@ -67,14 +67,14 @@ void PageHeap::collapsed(const AddressRange& page) {
   const Span* span = map_.find(page.start);
   Region& region = map_.region_of(span);
   HugePage& huge = region.huge_pages[PageMap::slice_in(region, span) / kSlicesPerHugePage];
+  if (!huge.committed) return;  // given back meanwhile
   if (is_island(region, huge)) ++islands_;
-  change_backing(huge, Backing::kHugePage);
+  // Some of it may have been freed meanwhile; what was even purged holds memory again.
+  retained_in(huge.backing).fetch_sub(slices_in(huge.free_backed()), std::memory_order_relaxed);
+  huge.backed |= ~huge.used;
   huge.touched = true;
-  // What was freed and purged meanwhile holds memory again.
-  const uint32_t filled = ~huge.backed & ~huge.used;
-  huge.backed |= filled;
-  retained_in(huge.backing).fetch_add(slices_in(filled), std::memory_order_relaxed);
-  update_bin(huge);
+  change_backing(huge, Backing::kHugePage);
+  retained_in(huge.backing).fetch_add(slices_in(huge.free_backed()), std::memory_order_relaxed);
 }
 
 }  // namespace hakmem

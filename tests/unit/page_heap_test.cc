@@ -728,6 +728,21 @@ TEST_F(PageHeapTest, ACollapsedPageIsAHugePage) {
   EXPECT_EQ(heap_.allocate({kSlicesPerHugePage}, {1}, Backing::kHugePage), span);
 }
 
+TEST_F(PageHeapTest, WhatIsFreedDuringACollapseIsCountedAsHuge) {
+  Span* span = heap_.allocate({kSlicesPerHugePage});
+  AddressRange page;
+  ASSERT_EQ(settle(heap_, PageHeap::kRoundsToSettle + 1, page), 1u);
+  heap_.shrink(span, {8});
+  heap_.collapsed(page);
+  EXPECT_EQ(heap_.statistics().retained_bytes, Slices{kSlicesPerHugePage - 8}.bytes());
+  Span* rest = heap_.allocate({kSlicesPerHugePage - 8}, {1}, Backing::kHugePage);
+  EXPECT_EQ(start(rest), start(span) + Slices{8}.bytes());
+  EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
+  heap_.free(rest);
+  heap_.free(span);
+  EXPECT_EQ(heap_.purge_down_to({0}), kHugePageSize);
+}
+
 TEST_F(PageHeapTest, NothingSettlesForAMinuteAfterAFork) {
   heap_.allocate({kSlicesPerHugePage});
   heap_.pause_promotion();
