@@ -204,6 +204,7 @@ class PageHeap {
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
   HugePage* reusable_page(Backing backing);
   void claim_rest(HugePage& page, uint32_t rest);
+  void keep_lost(const Claim& claim);
   void change_backing(HugePage& page, Backing backing);
   bool settles(const Region& region, HugePage& page);
   bool carry_out(const MemoryMoves& moves);

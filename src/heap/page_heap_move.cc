@@ -39,9 +39,10 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
     page.touched = true;
     const uint32_t rest = ~mask;
     if (rest != 0) claim_rest(page, rest);
-    change_backing(page, source->backing);
     // The span takes retained memory, be it that it has yet to arrive.
-    retained_in(page.backing).fetch_add(slices_in(mask & ~page.backed), std::memory_order_relaxed);
+    retained_in(page.backing).fetch_sub(slices_in(mask & page.backed), std::memory_order_relaxed);
+    change_backing(page, source->backing);
+    retained_in(page.backing).fetch_add(slices_in(mask), std::memory_order_relaxed);
     page.backed |= mask;
     moves.add({source, &page, rest});
   });
@@ -84,9 +85,21 @@ bool PageHeap::carry_out(const MemoryMoves& moves) {
     if (moved) count(counters.moved_bytes, kHugePageSize);
     LockGuard guard(lock_);
     release_claim({move.from, ~uint32_t{0}}, moved);
-    if (move.rest != 0) release_claim({move.to, move.rest}, !moved);
+    if (move.rest == 0) continue;
+    if (result == MoveResult::kLost) {
+      keep_lost({move.to, move.rest});
+    } else {
+      // Whether the kernel dropped what the rest held before it refused is unknown.
+      release_claim({move.to, move.rest}, false);
+    }
   }
   return all_accessible;
+}
+
+// Inaccessible slices stay used for ever, as those of the span do.
+void PageHeap::keep_lost(const Claim& claim) {
+  claim.page->claimed &= ~claim.slices;
+  --claims_in_flight_;
 }
 
 // An old kernel, a filter, too many mappings: memory is faulted in from now on.

@@ -674,6 +674,57 @@ TEST_F(PageHeapTest, RandomAgainstModel) {
   EXPECT_EQ(heap_.statistics().used_bytes, 0u);
 }
 
+// A span of a page and a half is to get memory from two free pages, but the kernel does not move
+// it. The rest of its second page holds old contents.
+class UnmovableTest : public PageHeapTest {
+ protected:
+  static constexpr Slices kPage{kSlicesPerHugePage};
+
+  Span* allocate_page_and_a_half(bool first_holds_memory) {
+    Span* first = dirty(kPage);
+    Span* second = dirty({24});
+    Span* old = dirty({8});  // behind it
+    std::vector<Span*> between{dirty(kPage)};
+    std::vector<Span*> sources;
+    for (int count = 0; count < 2; ++count) {
+      sources.push_back(dirty(kPage));
+      between.push_back(dirty(kPage));
+    }
+    if (!first_holds_memory) heap_.free(first);
+    heap_.free(second);
+    heap_.purge_down_to({0});
+    if (first_holds_memory) heap_.free(first);
+    heap_.free(old);
+    for (Span* source : sources) heap_.free(source);
+    return heap_.allocate({48});
+  }
+
+  Span* dirty(Slices length) {
+    Span* span = heap_.allocate(length);
+    memset(start(span), 'o', length.bytes());
+    return span;
+  }
+};
+
+TEST_F(UnmovableTest, OldContentsBesideTheSpanAreNotTakenForZeros) {
+  fake.refuse_move = true;
+  ASSERT_NE(allocate_page_and_a_half(false), nullptr);
+  ASSERT_GT(fake.moves, 0u);
+  for (int count = 0; count < 20; ++count) {
+    Span* span = heap_.allocate({8});
+    if (!span->zeroed) continue;
+    for (size_t at = 0; at < Slices{8}.bytes(); at += 512) ASSERT_EQ(start(span)[at], 0) << count;
+  }
+}
+
+TEST_F(UnmovableTest, WhatIsLostBesideTheSpanIsNotHandedOut) {
+  fake.lose_move = true;
+  allocate_page_and_a_half(true);
+  ASSERT_GT(fake.moves, 0u);
+  fake.lose_move = false;
+  for (int count = 0; count < 20; ++count) dirty({8});
+}
+
 // How many are found in `rounds` rounds.
 uint32_t settle(PageHeap& heap, uint32_t rounds, AddressRange& page) {
   uint32_t found = 0;
