@@ -15,7 +15,8 @@ struct AddressRange {
 
 enum class MoveResult : uint8_t {
   kMoved,
-  kStayed,  // the memory is where it was
+  kStayed,  // the memory is where it was, and will be the next time
+  kSplit,   // so it is, for the range lies in several mappings (before Linux 6.17)
   kLost,    // so it is, but the target is inaccessible: there was no more memory for it
 };
 

@@ -26,8 +26,8 @@ void promote_from(size_t bytes) {
 
 // By the background thread, but for the first.
 constinit std::atomic<uint32_t> slices_at_collapse{0};
-constinit uint64_t next_collapse = 0;  // coarse time
-constinit bool collapse_is_refused = false;
+constinit uint64_t next_collapse = 0;     // coarse time
+constinit uint32_t failed_collapses = 0;  // in a row
 
 bool promotion_has_effect() {
   if (thp_obstacle(read_thp_settings({})) == ThpObstacle::kNone) return true;
@@ -35,14 +35,19 @@ bool promotion_has_effect() {
   return false;
 }
 
+// Then the kernel has no MADV_COLLAPSE, or no huge page.
+constexpr uint32_t kMostFailures = 32;
+
 // The nanoseconds that it took.
 uint64_t collapse_timed(const AddressRange& page) {
   const Backend& backend = page_heap.backend();
   const uint64_t start = backend.precise_time();
   const CollapseResult result = collapse(page);
   const uint64_t took = backend.precise_time() - start;
-  collapse_is_refused = result == CollapseResult::kNever;
+  ++failed_collapses;
+  if (result == CollapseResult::kNever) failed_collapses = kMostFailures;
   if (result == CollapseResult::kCollapsed) {
+    failed_collapses = 0;
     page_heap.collapsed(page);
     count(counters.collapsed_bytes, page.bytes);
     count(counters.collapse_nanoseconds, took);
@@ -98,11 +103,12 @@ bool has_grown_since_collapse() {
 
 uint64_t collapse_settled_memory() {
   constexpr uint64_t kRound = 250'000'000;  // nanoseconds
+  constexpr uint64_t kBreath = 1'000'000;
   constexpr uint64_t kShare = 8;
   const Backend& backend = page_heap.backend();
   slices_at_collapse.store(page_heap.used().count, std::memory_order_relaxed);
   const bool large = page_heap.used().bytes() >= read_knob(knobs.huge_extents_from);
-  if (!large || collapse_is_refused || !page_heap.promotes()) return 0;
+  if (!large || failed_collapses >= kMostFailures || !page_heap.promotes()) return 0;
   const uint64_t now = backend.coarse_time();
   if (now < next_collapse) return next_collapse - now;
   uint64_t pause = kRound;
@@ -113,7 +119,7 @@ uint64_t collapse_settled_memory() {
     case PageHeap::Settled::kSettling:
       break;
     case PageHeap::Settled::kLooking:
-      pause = 1;
+      pause = kBreath;
       break;
     case PageHeap::Settled::kFound:
       pause = kShare * collapse_timed(page);

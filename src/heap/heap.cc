@@ -116,6 +116,7 @@ void heap_before_fork() {
   batches_before_fork();
   page_heap.lending_lock().lock_for_fork();
   page_heap.lock().lock_for_fork();
+  page_heap.before_fork();
 }
 
 void heap_after_fork_in_parent() {

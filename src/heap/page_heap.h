@@ -117,6 +117,8 @@ class PageHeap {
   };
   static constexpr uint8_t kRoundsToSettle = 8;
   Settled next_settled(AddressRange& page);
+  // Under the lock: what there is at a fork never settles, until some of it is freed.
+  void before_fork();
   // The settled huge page now lies on a transparent huge page.
   void collapsed(const AddressRange& page);
 

@@ -106,6 +106,7 @@ void PageHeap::keep_lost(const Claim& claim) {
 MoveResult PageHeap::try_move(void* from, void* to, size_t bytes) {
   if (move_refused_.load(std::memory_order_relaxed)) return MoveResult::kStayed;
   const MoveResult result = backend_->move(from, to, bytes);
+  if (result == MoveResult::kSplit) return MoveResult::kStayed;
   if (result != MoveResult::kMoved) move_refused_.store(true, std::memory_order_relaxed);
   return result;
 }
@@ -116,6 +117,16 @@ MoveResult PageHeap::move_contents(const Span& from, const Span& to, Slices leng
   {
     LockGuard guard(lock_);
     if (!may_move()) return MoveResult::kStayed;
+    // Advice travels along.
+    const Backing backing =
+        target.huge_pages[PageMap::slice_in(target, &to) / kSlicesPerHugePage].backing;
+    bool same = true;
+    const auto compare = [&](const HugePage& page, uint32_t) {
+      same = same && page.backing == backing;
+    };
+    for_each_huge_page(source, PageMap::slice_in(source, &from), length, compare);
+    for_each_huge_page(target, PageMap::slice_in(target, &to), length, compare);
+    if (!same) return MoveResult::kStayed;
     // Mappings for the target, and perhaps for parts of the source.
     for_each_huge_page(target, PageMap::slice_in(target, &to), length,
                        [this](HugePage& page, uint32_t) {

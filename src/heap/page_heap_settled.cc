@@ -67,14 +67,24 @@ void PageHeap::collapsed(const AddressRange& page) {
   const Span* span = map_.find(page.start);
   Region& region = map_.region_of(span);
   HugePage& huge = region.huge_pages[PageMap::slice_in(region, span) / kSlicesPerHugePage];
-  if (!huge.committed) return;  // given back meanwhile
+  // Some of it was freed meanwhile, and may have been purged or moved since.
+  if (huge.settled <= kRoundsToSettle) return;
   if (is_island(region, huge)) ++islands_;
-  // Some of it may have been freed meanwhile; what was even purged holds memory again.
-  retained_in(huge.backing).fetch_sub(slices_in(huge.free_backed()), std::memory_order_relaxed);
-  huge.backed |= ~huge.used;
   huge.touched = true;
   change_backing(huge, Backing::kHugePage);
-  retained_in(huge.backing).fetch_add(slices_in(huge.free_backed()), std::memory_order_relaxed);
+}
+
+// A collapse would copy what the child shares.
+void PageHeap::before_fork() {
+  for (uint32_t index = 0; index < map_.regions(); ++index) {
+    const Region& region = map_.region(index);
+    for (uint32_t at = 0; at < region.watermark; ++at) {
+      HugePage& page = region.huge_pages[at];
+      if (page.used == ~uint32_t{0} && page.settled <= kRoundsToSettle) {
+        page.settled = kRoundsToSettle + 1;
+      }
+    }
+  }
 }
 
 }  // namespace hakmem

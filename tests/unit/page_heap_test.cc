@@ -779,19 +779,25 @@ TEST_F(PageHeapTest, ACollapsedPageIsAHugePage) {
   EXPECT_EQ(heap_.allocate({kSlicesPerHugePage}, {1}, Backing::kHugePage), span);
 }
 
-TEST_F(PageHeapTest, WhatIsFreedDuringACollapseIsCountedAsHuge) {
+TEST_F(PageHeapTest, WhatIsFreedDuringACollapseStaysWhatItWas) {
   Span* span = heap_.allocate({kSlicesPerHugePage});
   AddressRange page;
   ASSERT_EQ(settle(heap_, PageHeap::kRoundsToSettle + 1, page), 1u);
   heap_.shrink(span, {8});
   heap_.collapsed(page);
-  EXPECT_EQ(heap_.statistics().retained_bytes, Slices{kSlicesPerHugePage - 8}.bytes());
-  Span* rest = heap_.allocate({kSlicesPerHugePage - 8}, {1}, Backing::kHugePage);
-  EXPECT_EQ(start(rest), start(span) + Slices{8}.bytes());
-  EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
-  heap_.free(rest);
-  heap_.free(span);
-  EXPECT_EQ(heap_.purge_down_to({0}), kHugePageSize);
+  PageHeap::PromotedPosition position;
+  AddressRange run;
+  EXPECT_FALSE(heap_.next_promoted(position, run));
+}
+
+TEST_F(PageHeapTest, WhatThereWasAtAForkDoesNotSettle) {
+  Span* span = heap_.allocate({kSlicesPerHugePage});
+  heap_.before_fork();
+  AddressRange page;
+  EXPECT_EQ(settle(heap_, 20, page), 0u);
+  heap_.shrink(span, {1});
+  ASSERT_TRUE(heap_.extend(span, {kSlicesPerHugePage}));
+  EXPECT_EQ(settle(heap_, PageHeap::kRoundsToSettle + 1, page), 1u);
 }
 
 TEST_F(PageHeapTest, NothingSettlesForAMinuteAfterAFork) {

@@ -114,9 +114,10 @@ bool map_over_hole(void* start, size_t bytes, int protection) {
 MoveResult move(void* from, void* to, size_t bytes) {
   constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
   if (!process_mappings_are_unlimited() || !purge_one(to, bytes)) return MoveResult::kStayed;
-  if (!failed(system_call(SYS_mremap, from, bytes, bytes, kFlags, to))) return MoveResult::kMoved;
+  const long moved = system_call(SYS_mremap, from, bytes, bytes, kFlags, to);
+  if (!failed(moved)) return MoveResult::kMoved;
   if (is_mapped(to) || map_over_hole(to, bytes, PROT_READ | PROT_WRITE)) {
-    return MoveResult::kStayed;
+    return moved == -EFAULT ? MoveResult::kSplit : MoveResult::kStayed;
   }
   // vm.overcommit_memory has just become 2. Address space without access is not charged.
   if (map_over_hole(to, bytes, PROT_NONE)) return MoveResult::kLost;

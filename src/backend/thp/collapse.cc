@@ -39,8 +39,7 @@ CollapseResult collapse(const AddressRange& page) {
   const long result = system_call(SYS_madvise, page.start, page.bytes, MADV_COLLAPSE);
   if (result == 0) return CollapseResult::kCollapsed;
   system_call(SYS_madvise, page.start, page.bytes, MADV_NOHUGEPAGE);
-  return result == -EINVAL || result == -EPERM || result == -ENOSYS ? CollapseResult::kNever
-                                                                    : CollapseResult::kNotNow;
+  return result == -EPERM || result == -ENOSYS ? CollapseResult::kNever : CollapseResult::kNotNow;
 }
 
 }  // namespace hakmem
