@@ -1,4 +1,5 @@
-require 'digest'
+# By its file: found by name in several threads at once, Digest::SHA256 fails now and then.
+require 'digest/sha2'
 require 'json'
 require 'zlib'
 
