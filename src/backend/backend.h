@@ -54,6 +54,10 @@ struct Backend {
   // Gives the pages of committed ranges back; they read as zeros afterwards. Stops at the first
   // range that the kernel refuses and returns how many are purged.
   size_t (*purge)(const AddressRange* ranges, size_t count);
+  // Lets the kernel take the pages of a committed range whenever it is short of memory: until then
+  // they keep their contents, and what is written is the program's again. Not for a part of a huge
+  // page, which it would split. False where the kernel refuses; then nothing has happened.
+  bool (*lazily_free)(void* start, size_t bytes);
   // Moves the memory of a committed range to another, whose own is dropped; the first reads as
   // zeros afterwards. Costs what page tables cost, not what pages cost, and both ranges may need
   // mappings of their own from then on.

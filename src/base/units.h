@@ -15,6 +15,8 @@ inline constexpr size_t kHugePageShift = 21;
 inline constexpr size_t kHugePageSize = size_t{1} << kHugePageShift;
 inline constexpr uint32_t kSlicesPerHugePage = kHugePageSize / kSliceSize;
 
+inline constexpr uint64_t kMillisecond = 1'000'000;  // nanoseconds
+
 // A number of 64 KiB slices.
 struct Slices {
   uint32_t count = 0;

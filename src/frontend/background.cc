@@ -47,8 +47,8 @@ bool lend(PageHeap::Notice notice) {
   if (lending.exchange(true, std::memory_order_acquire)) return true;
   drop_all_cached_extents();
   page_heap.maintain();
-  const uint64_t hold = read_knob(knobs.hold_small_pages);
-  if (hold != 0) page_heap.lend(hold * 1'000'000);
+  const uint64_t hold = read_hold(MemoryKind::kSmallPages);
+  if (hold != 0) page_heap.lend(hold * kMillisecond);
   lending.store(false, std::memory_order_release);
   return true;
 }

@@ -88,8 +88,8 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
       .moved = read(counters.moved_bytes) + read(counters.reallocated_bytes),
       .page_faults = process_page_faults(),
       .memory_price = memory_price().price(),
-      .hold_small_pages = read_knob(knobs.hold_small_pages),
-      .hold_huge_pages = read_knob(knobs.hold_huge_pages),
+      .hold_small_pages = read_hold(MemoryKind::kSmallPages),
+      .hold_huge_pages = read_hold(MemoryKind::kHugePage),
       .huge = bytes_on_huge_pages()};
   memcpy(statistics, &now, now.size);
   return 0;

@@ -68,7 +68,7 @@ void* allocate_general(size_t size, const void* site) {
   ThreadHeap* heap = serving_heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
   if (HAKMEM_LIKELY(heap != nullptr)) {
-    void* block = heap_allocate(heap, size);
+    void* block = heap_allocate(heap, size, site);
     reach_safe_point();
     return or_out_of_memory(block);
   }
@@ -87,7 +87,7 @@ void* allocate_zeroed_general(size_t size, const void* site) {
   ThreadHeap* heap = serving_heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
   if (HAKMEM_LIKELY(heap != nullptr)) {
-    void* block = heap_allocate_zeroed(heap, size);
+    void* block = heap_allocate_zeroed(heap, size, site);
     reach_safe_point_in_calloc();
     return or_out_of_memory(block);
   }
@@ -107,7 +107,7 @@ void* allocate_aligned_general(size_t alignment, size_t size, const void* site) 
   }
   ThreadHeap* heap = serving_heap();
   if (is_mapped_directly(size)) return or_out_of_memory(map_directly(size, alignment));
-  if (heap != nullptr) return or_out_of_memory(heap_allocate_aligned(heap, alignment, size));
+  if (heap != nullptr) return or_out_of_memory(heap_allocate_aligned(heap, alignment, size, site));
   if (checks_are_on()) return or_out_of_memory(checked_allocate(alignment, size, site));
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
   if (const LibcMalloc* libc = libc_malloc()) return libc->memalign(alignment, size);
@@ -140,7 +140,7 @@ void* reallocate_general(void* address, size_t size, Call call) {
   if (page_heap.map().find(address) == nullptr) return reallocate_foreign(address, size, call);
   ThreadHeap* heap = serving_heap();
   if (HAKMEM_LIKELY(heap != nullptr)) {
-    return or_out_of_memory(heap_reallocate(heap, address, size, call.function));
+    return or_out_of_memory(heap_reallocate(heap, address, size, call.function, call.site));
   }
   if (!checks_are_on()) return or_out_of_memory(nullptr);
   void* moved;

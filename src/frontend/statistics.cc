@@ -19,7 +19,7 @@ constexpr size_t kCounters = 0
 #include "telemetry/counters.def"
 #undef HAKMEM_COUNTER
     ;
-constexpr size_t kGauges = 17;
+constexpr size_t kGauges = 18;
 static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
@@ -37,6 +37,7 @@ size_t collect_statistics(Statistic* statistics) {
       {"mapped", heap.mapped_bytes, "bytes committed for data"},
       {"retained", heap.retained_bytes, "bytes free and kept backed for reuse"},
       {"lent", heap.lent_bytes, "of retained, bytes that the kernel purges at a deadline"},
+      {"lazily_freed", heap.lazily_freed_bytes, "of retained, bytes that the kernel may take"},
       {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
       {"page_faults", process_page_faults(), "page faults of the process without a file"},
       {"extent_cache_hits", heap.extent_cache_hits,
@@ -44,10 +45,10 @@ size_t collect_statistics(Statistic* statistics) {
       {"memory_price", memory_price().price(), "ns for holding an idle MiB for a second"},
       {"small_purge_cost", purge(MemoryKind::kSmallPages), "ns to give a MiB back"},
       {"small_fault_cost", fault(MemoryKind::kSmallPages), "ns to touch a MiB anew"},
-      {"small_hold", read_knob(knobs.hold_small_pages), "ms that free memory stays; 0: for ever"},
+      {"small_hold", read_hold(MemoryKind::kSmallPages), "ms that free memory stays; 0: for ever"},
       {"huge_purge_cost", purge(MemoryKind::kHugePage), "ns to give a MiB back"},
       {"huge_fault_cost", fault(MemoryKind::kHugePage), "ns to touch a MiB anew"},
-      {"huge_hold", read_knob(knobs.hold_huge_pages), "ms that free memory stays; 0: for ever"},
+      {"huge_hold", read_hold(MemoryKind::kHugePage), "ms that free memory stays; 0: for ever"},
   };
   static_assert(sizeof gauges / sizeof *gauges == kGauges);
   size_t count_of_statistics = 0;

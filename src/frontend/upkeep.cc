@@ -80,15 +80,16 @@ void respect(const PressureReading& reading) {
 }
 
 size_t as_knob(uint64_t hold) {
-  return hold == MemoryPrice::kForever ? 0 : std::max(hold / 1'000'000, uint64_t{1});
+  return hold == kForever ? 0 : std::max(hold / kMillisecond, uint64_t{1});
 }
 
-// The page heap holds by the huge page: of what lies in smaller pieces the rest of it is in use.
-void decide() {
+void decide_hold_times() {
   const HoldTimes hold = hold_times(price);
-  constexpr auto kBand = static_cast<size_t>(SizeBand::k2MiB);
-  knobs.hold_small_pages.store(as_knob(hold.small_pages[kBand]), std::memory_order_relaxed);
-  knobs.hold_huge_pages.store(as_knob(hold.huge_page[kBand]), std::memory_order_relaxed);
+  for (size_t kind = 0; kind < kMemoryKinds; ++kind) {
+    for (size_t band = 0; band < kSizeBands; ++band) {
+      knobs.hold[kind][band].store(as_knob(hold[kind][band]), std::memory_order_relaxed);
+    }
+  }
 }
 
 bool is_tight(const PressureReading& reading) {
@@ -108,7 +109,7 @@ void prepare_upkeep() {
   retained_limit = read_knob(knobs.retained_limit);
   if (!settings.has(Feature::bigcache)) return;
   price.set_base(settings.free_policy == FreePolicy::keep ? 0 : settings.memory_price);
-  decide();
+  decide_hold_times();
 }
 
 void upkeep() {
@@ -126,7 +127,7 @@ void upkeep() {
     respect(reading);
     if (is_tight(reading)) pause = kTickNearLimit;
   }
-  decide();
+  decide_hold_times();
   next_tick.store(now + pause, std::memory_order_relaxed);
   ticking.store(false, std::memory_order_release);
 }

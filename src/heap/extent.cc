@@ -6,9 +6,11 @@
 #include <algorithm>
 
 #include "heap/arena.h"
+#include "heap/call_site.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
+#include "policy/thermal.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -58,12 +60,36 @@ Backing backing_of_extents() {
 
 constinit CacheQuotas cache_quotas;
 
-Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
+namespace {
+
+// Who asks for large blocks, and how soon again. What a thread's cache serves is not looked up:
+// that it came back at once is known.
+constinit ThermalTable sites;
+
+// The extent leaves the threads' caches.
+void give_up(Span* extent) {
+  ExpectedReuse expected;
+  if (extent->site != kUnknownSite) {
+    const uint64_t now = page_heap.backend().coarse_time();
+    sites.freed(extent->site, now);
+    expected = sites.expected_reuse(extent->site, now);
+  }
+  page_heap.free(extent, expected);
+}
+
+void note_demand(uint32_t site) {
+  if (site != kUnknownSite) sites.allocated(site, page_heap.backend().coarse_time());
+}
+
+}  // namespace
+
+Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const void* caller) {
   if (bytes > kLargestExtent || alignment > kLargestExtent) return nullptr;
   const Fit fit = fit_of(bytes, alignment);
   const Slices aligned = Slices::covering(alignment);
   // What a thread freed it kept, whether it was an arena's or its own.
   ThreadHeap* cache = heap->is_arena() ? thread_heap() : heap;
+  const uint32_t site = site_of(caller, cache->stack_distance(), fit.length);
   Span* extent = aligned.count <= 1 ? cache->extents.take(fit.length) : nullptr;
   if (extent != nullptr) {
     extent->zeroed = false;
@@ -71,6 +97,7 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
   } else {
     // What other threads freed may be the memory that is wanted.
     if (cache != &kNoHeap) cache->settle_remote_frees();
+    note_demand(site);
     extent = allocate_span(fit.length, aligned, backing_of_extents());
     const bool coloured = fit.coloured && extent != nullptr;
     // Where memory is short, a colour is not worth a slice.
@@ -81,6 +108,7 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment) {
     extent->first_block = coloured ? heap->next_colour++ * kColourStep % kColourRange : 0;
     count(counters.extents_allocated);
   }
+  extent->site = site;
   extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
   extent->heap = nullptr;
   if (heap->is_arena()) enlist_arena_extent(*heap, *extent);
@@ -97,11 +125,11 @@ void free_extent(Span* extent) {
   const size_t limit = read_knob(knobs.thread_cache_limit);
   const size_t bytes = Slices{extent->slices}.bytes();
   if (heap == &kNoHeap || bytes > limit / 2 || !has_room(heap->extents, bytes, limit)) {
-    page_heap.free(extent);
+    give_up(extent);
     return;
   }
   extent->kind.store(SpanKind::kCachedExtent, std::memory_order_relaxed);
-  if (Span* displaced = heap->extents.put(extent)) page_heap.free(displaced);
+  if (Span* displaced = heap->extents.put(extent)) give_up(displaced);
 }
 
 bool resize_extent(Span* extent, size_t bytes) {
@@ -136,6 +164,7 @@ Span* move_extent(Span* extent, size_t bytes) {
   if (result != MoveResult::kMoved) return nullptr;
   moved->first_block = extent->first_block;
   moved->heap = nullptr;
+  moved->site = extent->site;
   moved->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
   count(counters.extents_allocated);
   page_heap.free(extent);
@@ -144,7 +173,7 @@ Span* move_extent(Span* extent, size_t bytes) {
 
 void drop_cached_extents(ThreadHeap& heap) {
   for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
-    if (Span* extent = heap.extents.take_any(slot)) page_heap.free(extent);
+    if (Span* extent = heap.extents.take_any(slot)) give_up(extent);
   }
 }
 
@@ -161,7 +190,7 @@ void drop_all_cached_extents() {
 
 uint64_t drop_idle_caches() {
   static constinit uint64_t last_look = 0;
-  const uint64_t hold = uint64_t{read_knob(knobs.hold_small_pages)} * 1'000'000;
+  const uint64_t hold = read_hold(MemoryKind::kSmallPages, SizeBand::k256KiB) * kMillisecond;
   if (hold == 0) return 0;
   const uint64_t now = page_heap.backend().coarse_time();
   const bool time_to_look = now - last_look >= hold;

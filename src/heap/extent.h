@@ -15,8 +15,9 @@ namespace hakmem {
 inline constexpr size_t kLargestExtent = size_t{1} << 40;
 
 // `heap` is the calling thread's or an arena. `alignment` is a power of two of any
-// size. nullptr when memory is exhausted. The span's `zeroed` tells whether it reads as zeros.
-Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment);
+// size. `caller`: the return address of the program's call; nullptr: unknown. nullptr when memory
+// is exhausted. The span's `zeroed` tells whether it reads as zeros.
+Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const void* caller);
 
 // From the block's start on, which lies `first_block` bytes behind the span's.
 size_t usable_bytes(const Span& extent);

@@ -39,30 +39,30 @@ SizeClass aligned_class(size_t alignment, size_t size) {
 
 }  // namespace
 
-void* heap_allocate(ThreadHeap* heap, size_t size) {
+void* heap_allocate(ThreadHeap* heap, size_t size, const void* caller) {
   if (size <= kSlabLimit)
     return allocate_from_class(heap, size_class_of(std::max(size, size_t{1})));
-  return start_of(allocate_extent(heap, size, 1));
+  return start_of(allocate_extent(heap, size, 1, caller));
 }
 
-void* heap_allocate_zeroed(ThreadHeap* heap, size_t size) {
+void* heap_allocate_zeroed(ThreadHeap* heap, size_t size, const void* caller) {
   if (size <= kSlabLimit) {
     void* block = heap_allocate(heap, size);
     return block != nullptr ? memset(block, 0, size) : nullptr;
   }
-  Span* extent = allocate_extent(heap, size, 1);
+  Span* extent = allocate_extent(heap, size, 1, caller);
   void* start = start_of(extent);
   if (extent != nullptr && !extent->zeroed) memset(start, 0, size);
   return start;
 }
 
-void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size) {
-  if (alignment <= kMinimumBlock) return heap_allocate(heap, size);
+void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size, const void* caller) {
+  if (alignment <= kMinimumBlock) return heap_allocate(heap, size, caller);
   if (size <= kSlabLimit && alignment <= kSlabAlignmentLimit) {
     const SizeClass size_class = aligned_class(alignment, std::max(size, size_t{1}));
     if (size_class < kSizeClasses) return allocate_from_class(heap, size_class);
   }
-  return start_of(allocate_extent(heap, size, alignment));
+  return start_of(allocate_extent(heap, size, alignment, caller));
 }
 
 bool heap_free(void* address, const char* function) {
@@ -73,7 +73,8 @@ size_t heap_usable_size(void* address, const char* function) {
   return find_live_block(address, function).bytes;
 }
 
-void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function) {
+void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function,
+                      const void* caller) {
   const LiveBlock block = find_live_block(address, function);
   const bool is_extent = block.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent;
   if (is_extent) {
@@ -84,7 +85,7 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
   } else if (fits_in_place(block.bytes, size)) {
     return address;
   }
-  void* moved = heap_allocate(heap, size);
+  void* moved = heap_allocate(heap, size, caller);
   // Who shrinks a block because memory is short keeps it.
   if (moved == nullptr) return size <= block.bytes ? address : nullptr;
   memcpy(moved, address, std::min(block.bytes, size));

@@ -14,11 +14,13 @@ namespace hakmem {
 // result means that memory is exhausted. `heap` is the calling thread's own, from thread_heap() or
 // acquire_thread_heap(), never kNoHeap, or an arena.
 
-// The slow half of malloc, for any size up to PTRDIFF_MAX.
-void* heap_allocate(ThreadHeap* heap, size_t size);
-void* heap_allocate_zeroed(ThreadHeap* heap, size_t size);
+// The slow half of malloc, for any size up to PTRDIFF_MAX. `caller`: the return address of the
+// program's call, by which the reuse of large blocks is learned; nullptr: unknown.
+void* heap_allocate(ThreadHeap* heap, size_t size, const void* caller = nullptr);
+void* heap_allocate_zeroed(ThreadHeap* heap, size_t size, const void* caller = nullptr);
 // `alignment` is a power of two.
-void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size);
+void* heap_allocate_aligned(ThreadHeap* heap, size_t alignment, size_t size,
+                            const void* caller = nullptr);
 
 // False for addresses outside the heap. Misuse aborts with a message that names `function`.
 bool heap_free(void* address, const char* function);
@@ -28,7 +30,8 @@ size_t heap_usable_size(void* address, const char* function);
 
 // `address` is a live block of the heap. Keeps the block where its size allows, moves it
 // otherwise; nullptr leaves it untouched. `size` is not 0.
-void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function);
+void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function,
+                      const void* caller = nullptr);
 
 // Gives back to the kernel what no block needs: cached extents of all threads, retained spans,
 // keeping at most `keep` bytes retained. Returns the bytes given back.
@@ -43,11 +46,12 @@ void heap_give_back();
 uint64_t heap_maintain();
 
 struct HeapStatistics {
-  size_t allocated_bytes;  // in live blocks, rounded up to their class
-  size_t active_bytes;     // in slabs and extents that hold live blocks
-  size_t retained_bytes;   // free, kept backed for reuse
-  size_t lent_bytes;       // of those, lent to the kernel until a deadline
-  size_t mapped_bytes;     // committed for data
+  size_t allocated_bytes;     // in live blocks, rounded up to their class
+  size_t active_bytes;        // in slabs and extents that hold live blocks
+  size_t retained_bytes;      // free, kept backed for reuse
+  size_t lent_bytes;          // of those, lent to the kernel until a deadline
+  size_t lazily_freed_bytes;  // of those, the kernel's when it is short
+  size_t mapped_bytes;        // committed for data
   size_t metadata_bytes;
   uint64_t extent_cache_hits;  // allocations served from the thread's own freed extents
 };

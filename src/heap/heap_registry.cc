@@ -39,6 +39,7 @@ ThreadHeap* make_heap(HeapState state) {
                  .available = {},
                  .full = {},
                  .extents = {},
+                 .stack_start = 0,
                  .next_colour = 0,
                  .small_slabs = {},
                  .busy = false,
@@ -106,7 +107,9 @@ ThreadHeap* acquire_thread_heap() {
   LockGuard guard(registry_lock);
   ThreadHeap* heap = adopt_heap();
   if (heap == nullptr) heap = make_heap(HeapState::kOwned);
-  if (heap != nullptr) set_thread_heap(heap);
+  if (heap == nullptr) return nullptr;
+  heap->stack_start = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  set_thread_heap(heap);
   return heap;
 }
 

@@ -9,15 +9,14 @@
 
 #include "base/bits.h"
 #include "base/units.h"
+#include "policy/memory_kind.h"
 
 namespace hakmem {
 
-// What a huge page is made of, decided before its first touch: advice cannot be taken back.
-enum class Backing : uint8_t {
-  kSmallPages,
-  kHugePage,  // the kernel is asked for a transparent huge page
-};
-inline constexpr size_t kBackings = 2;
+// What a huge page is made of, decided before its first touch: advice cannot be taken back. For
+// kHugePage the kernel is asked for a transparent one.
+using Backing = MemoryKind;
+inline constexpr size_t kBackings = kMemoryKinds;
 
 constexpr Backing other_than(Backing backing) {
   return backing == Backing::kHugePage ? Backing::kSmallPages : Backing::kHugePage;
@@ -30,8 +29,10 @@ struct HugePage {
   uint32_t used;
   uint32_t backed;
   uint32_t claimed;
-  uint32_t idle;   // free and backed since the sweep last came by
-  uint32_t index;  // in its region
+  uint32_t idle;           // free and backed since the sweep last came by
+  uint32_t index;          // in its region
+  uint32_t lazily_freed;   // free and backed, as long as the kernel does not want the memory
+  uint32_t lazy_until_ms;  // when those are to be purged
   HugePage* next;
   HugePage* previous;
   uint8_t region;
@@ -46,7 +47,7 @@ struct HugePage {
   uint32_t free_backed() const { return backed & ~used; }
 };
 
-static_assert(sizeof(HugePage) == 48);
+static_assert(sizeof(HugePage) == 56);
 
 inline uint32_t slices_in(uint32_t mask) {
   return static_cast<uint32_t>(std::popcount(mask));

@@ -12,7 +12,8 @@
 //     carry_out                  page_heap_move.cc: memory for it from elsewhere
 //     purge_down_to, once more   when memory is short
 //   free
-//     give_back
+//     look_ahead               page_heap_outlook.cc: what is known of its next use
+//     give_back, heed
 //     settle                     page_heap_purge.cc
 #include "heap/page_heap.h"
 
@@ -37,10 +38,9 @@ uint32_t aligned_positions(Slices alignment) {
 
 // Of a fault, in percent of what holding the memory for the hold time of small pages costs.
 uint32_t worth_of_fault(Backing backing) {
-  const size_t small = read_knob(knobs.hold_small_pages);
+  const size_t small = read_hold(Backing::kSmallPages);
   if (backing == Backing::kSmallPages || small == 0) return 100;
-  return static_cast<uint32_t>(
-      std::min(read_knob(knobs.hold_huge_pages) * 100 / small, size_t{100}));
+  return static_cast<uint32_t>(std::min(read_hold(Backing::kHugePage) * 100 / small, size_t{100}));
 }
 
 }  // namespace
@@ -324,7 +324,7 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length, Slices whole)
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
     const uint32_t reused = page.backed & mask;
     if (reused != 0) zeroed = false;
-    retained_in(page.backing).fetch_sub(slices_in(reused), std::memory_order_relaxed);
+    remove_retained(page, reused);
     const Slices fresh{slices_in(mask & ~reused)};
     demand_.bought(fresh, whole, worth_of_fault(page.backing));
     if (page.backing == Backing::kSmallPages) promotion_.grew(fresh);
@@ -339,8 +339,7 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length, Slices whole)
 
 void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
-    const uint32_t kept = slices_in(page.backed & mask);
-    retained_in(page.backing).fetch_add(kept, std::memory_order_relaxed);
+    add_retained(page, page.backed & mask);
     page.used &= ~mask;
     page.settled = 0;
     update_bin(page);
@@ -348,7 +347,19 @@ void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
   used_.store((used() - length).count, std::memory_order_relaxed);
 }
 
-void PageHeap::free(Span* span) {
+void PageHeap::add_retained(HugePage& page, uint32_t slices) {
+  retained_in(page.backing).fetch_add(slices_in(slices), std::memory_order_relaxed);
+}
+
+void PageHeap::remove_retained(HugePage& page, uint32_t slices) {
+  retained_in(page.backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
+  lazily_freed_.fetch_sub(slices_in(page.lazily_freed & slices), std::memory_order_relaxed);
+  page.lazily_freed &= ~slices;
+}
+
+void PageHeap::free(Span* span, ExpectedReuse expected) {
+  MemoryDecision decision{MemoryAction::kKeep, kForever};
+  if (expected.ns != 0) decision = look_ahead(*span, expected);
   bool sweep;
   {
     LockGuard guard(lock_);
@@ -356,7 +367,9 @@ void PageHeap::free(Span* span) {
     Region& region = map_.region_of(span);
     span->kind.store(SpanKind::kFree, std::memory_order_relaxed);
     span->owner.store(0, std::memory_order_relaxed);
-    give_back(region, PageMap::slice_in(region, span), {span->slices});
+    const uint32_t slice = PageMap::slice_in(region, span);
+    give_back(region, slice, {span->slices});
+    if (decision.action != MemoryAction::kKeep) heed(decision, region, slice, {span->slices});
   }
   settle(sweep);
 }
@@ -411,6 +424,7 @@ PageHeapStatistics PageHeap::statistics() {
           .used_bytes = used().bytes(),
           .retained_bytes = retained().bytes(),
           .lent_bytes = Slices{loan_slices_.load(std::memory_order_relaxed)}.bytes(),
+          .lazily_freed_bytes = lazily_freed().bytes(),
           .metadata_bytes = map_.metadata_bytes()};
 }
 

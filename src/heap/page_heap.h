@@ -17,6 +17,7 @@
 #include "heap/memory_moves.h"
 #include "heap/page_map.h"
 #include "heap/promotion.h"
+#include "policy/memory_decision.h"
 
 namespace hakmem {
 
@@ -29,6 +30,7 @@ struct PageHeapStatistics {
   size_t used_bytes;      // owned by slabs and extents
   size_t retained_bytes;  // free, kept backed for reuse, not lent
   size_t lent_bytes;
+  size_t lazily_freed_bytes;  // of retained_bytes
   size_t metadata_bytes;
 };
 
@@ -50,8 +52,10 @@ class PageHeap {
   // `backing` is a wish: memory of the other kind serves when there is no more of it.
   Span* allocate(Slices length, Slices alignment = {1}, Backing backing = Backing::kSmallPages);
 
-  // The span's memory stays backed for reuse up to the retained limit.
-  void free(Span* span);
+  // The span's memory stays backed for reuse up to the retained limit; where it is expected back
+  // later than it is worth holding, the kernel may have it meanwhile, or it goes with the next
+  // batch.
+  void free(Span* span, ExpectedReuse expected = {});
 
   // Grows a span in place; false when the slices behind it are taken or cannot be committed.
   bool extend(Span* span, Slices length);
@@ -180,6 +184,7 @@ class PageHeap {
     return {retained_[static_cast<size_t>(backing)].load(std::memory_order_relaxed)};
   }
   Slices retained() const { return retained(Backing::kSmallPages) + retained(Backing::kHugePage); }
+  Slices lazily_freed() const { return {lazily_freed_.load(std::memory_order_relaxed)}; }
   Region* region_with_room(HugePages room);
   // The fullest huge page that has room, among the first few those whose room is backed already.
   HugePage* find_huge_page(const Request& request, uint32_t allowed_starts, Growth growth) const;
@@ -197,10 +202,17 @@ class PageHeap {
   // Under the lock: whether nobody has touched the promoted huge page of `span` so far; true once.
   bool is_first_on_huge_page(Span* span);
   void mark_used(Region& region, uint32_t slice, Slices length);
+  // Free slices of `page` come to hold memory, or no longer do so, or are used.
+  void add_retained(HugePage& page, uint32_t slices);
+  void remove_retained(HugePage& page, uint32_t slices);
   // The memory of used slices is the user's now; true when all of them still read as zeros.
   // `whole`: the span's length with them.
   bool take(Region& region, uint32_t slice, Slices length, Slices whole);
   void give_back(Region& region, uint32_t slice, Slices length);
+  // What becomes of a span that is expected back then; the kernel has it already where that is
+  // kLazyFree.
+  MemoryDecision look_ahead(const Span& span, ExpectedReuse expected);
+  void heed(const MemoryDecision& decision, Region& region, uint32_t slice, Slices length);
   Span* make_span(Region& region, uint32_t slice, const Request& request);
   bool may_move();
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
@@ -236,7 +248,8 @@ class PageHeap {
     Patience patience;
   };
   size_t claim_swept(Sweep& sweep, Claim* claims, size_t capacity);
-  static uint32_t idle_slices(HugePage& page, Patience patience);
+  uint32_t waiting_for_the_kernel(const HugePage& page) const;
+  uint32_t idle_slices(HugePage& page, Patience patience) const;
   HugePage& next_to_sweep();
   uint32_t known_huge_pages() const;
   Slices retained_limit() const;
@@ -244,6 +257,7 @@ class PageHeap {
   void enforce_retained_limit();
   void settle(bool time_to_sweep);
   bool is_time_to_sweep() const;
+  uint32_t coarse_milliseconds() const;  // wraps
   void purge_idle();
   bool purge_claims(const Claim* claims, size_t count, size_t& bytes);
   size_t purge_batch(PurgeBatch& batch, bool& accepted);
@@ -262,7 +276,8 @@ class PageHeap {
   std::array<HugePageBins, kBackings> bins_;
   // Read without the lock to see whether there is anything to purge.
   std::array<std::atomic<uint32_t>, kBackings> retained_{};
-  std::atomic<uint32_t> used_{0};  // slices; written under the lock
+  std::atomic<uint32_t> lazily_freed_{0};  // slices, of those
+  std::atomic<uint32_t> used_{0};          // slices; written under the lock
   HugePages committed_;
   uint32_t claims_in_flight_ = 0;
   uint32_t displaced_ = 0;  // huge pages whose memory came from elsewhere

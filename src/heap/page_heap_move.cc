@@ -40,9 +40,9 @@ void PageHeap::claim_sources(const Region& region, uint32_t slice, Slices length
     const uint32_t rest = ~mask;
     if (rest != 0) claim_rest(page, rest);
     // The span takes retained memory, be it that it has yet to arrive.
-    retained_in(page.backing).fetch_sub(slices_in(mask & page.backed), std::memory_order_relaxed);
+    remove_retained(page, mask & page.backed);
     change_backing(page, source->backing);
-    retained_in(page.backing).fetch_add(slices_in(mask), std::memory_order_relaxed);
+    add_retained(page, mask);
     page.backed |= mask;
     moves.add({source, &page, rest});
   });
@@ -66,7 +66,7 @@ HugePage* PageHeap::reusable_page(Backing backing) {
 
 // Nobody else may have these slices before the memory has arrived: it replaces what they hold.
 void PageHeap::claim_rest(HugePage& page, uint32_t rest) {
-  retained_in(page.backing).fetch_sub(slices_in(page.backed & rest), std::memory_order_relaxed);
+  remove_retained(page, page.backed & rest);
   page.used |= rest;
   page.claimed |= rest;
   page.backed |= rest;

@@ -28,23 +28,18 @@ constexpr uint32_t kPatienceWithParts = 8;
 
 // A round of the sweep takes the shorter of the hold times.
 size_t round_milliseconds() {
-  const size_t small = read_knob(knobs.hold_small_pages);
-  const size_t huge = read_knob(knobs.hold_huge_pages);
+  const size_t small = read_hold(Backing::kSmallPages);
+  const size_t huge = read_hold(Backing::kHugePage);
   if (small == 0 || huge == 0) return std::max(small, huge);
   return std::max(std::min(small, huge), kShortestRound);
 }
 
 // Rounds that free memory of a kind stays; 0: for ever.
 uint32_t rounds_of(Backing backing) {
-  const size_t hold =
-      read_knob(backing == Backing::kHugePage ? knobs.hold_huge_pages : knobs.hold_small_pages);
+  const size_t hold = read_hold(backing);
   if (hold == 0) return 0;
   const size_t round = round_milliseconds();
   return static_cast<uint32_t>(std::max((hold + round / 2) / round, size_t{1}));
-}
-
-uint32_t milliseconds(uint64_t nanoseconds) {
-  return static_cast<uint32_t>(nanoseconds / 1'000'000);
 }
 
 }  // namespace
@@ -54,20 +49,20 @@ Slices PageHeap::retained_limit() const {
   const size_t all = read_knob(knobs.retained_limit);
   const size_t left = all - std::min(all, cache_quotas.granted().bytes());
   const Slices limit{static_cast<uint32_t>(left >> kSliceShift)};
-  if (read_knob(knobs.hold_small_pages) == 0) return limit;
+  if (read_hold(Backing::kSmallPages) == 0) return limit;
   return std::min(limit, demand_.spare(used()));
 }
 
 // With a little slack, so that purges come in batches; not below the limit, which may be in use
 // again in a moment.
 Slices PageHeap::excess() const {
-  const Slices limit = retained_limit();
+  const Slices limit = retained_limit() + lazily_freed();
   const Slices now = retained();
   return now.count > limit.count + limit.count / 16 ? now - limit : Slices{0};
 }
 
 void PageHeap::enforce_retained_limit() {
-  if (excess() != Slices{0}) purge_down_to(retained_limit());
+  if (excess() != Slices{0}) purge_down_to(retained_limit() + lazily_freed());
 }
 
 void PageHeap::settle(bool time_to_sweep) {
@@ -86,14 +81,17 @@ uint64_t PageHeap::maintain() {
   enforce_retained_limit();
   const size_t round = round_milliseconds();
   if (retained() == Slices{0} || round == 0) return 0;
-  return uint64_t{round} * 1'000'000 / kSweepSteps;
+  return uint64_t{round} * kMillisecond / kSweepSteps;
+}
+
+uint32_t PageHeap::coarse_milliseconds() const {
+  return static_cast<uint32_t>(backend_->coarse_time() / kMillisecond);
 }
 
 bool PageHeap::is_time_to_sweep() const {
   const auto round = static_cast<uint32_t>(round_milliseconds());
   return round != 0 &&
-         milliseconds(backend_->coarse_time()) - last_sweep_.load(std::memory_order_relaxed) >=
-             round / kSweepSteps;
+         coarse_milliseconds() - last_sweep_.load(std::memory_order_relaxed) >= round / kSweepSteps;
 }
 
 // Bounded, for some thread's free may wait for it; what is left comes with the next step.
@@ -107,9 +105,9 @@ void PageHeap::purge_idle() {
   {
     LockGuard guard(lock_);
     if (!is_time_to_sweep()) return;
-    const uint32_t now = milliseconds(backend_->coarse_time());
+    const uint32_t now = coarse_milliseconds();
     last_sweep_.store(now, std::memory_order_relaxed);
-    if (now - last_turn_ >= read_knob(knobs.hold_small_pages)) {
+    if (now - last_turn_ >= read_hold(Backing::kSmallPages)) {
       last_turn_ = now;
       demand_.turn(used());
     }
@@ -145,8 +143,15 @@ HugePage& PageHeap::next_to_sweep() {
   return map_.region(sweep_region_).huge_pages[sweep_index_++];
 }
 
+// Lazily freed memory pays no rent: the kernel takes it when it is short.
+uint32_t PageHeap::waiting_for_the_kernel(const HugePage& page) const {
+  if (page.lazily_freed == 0) return 0;
+  const uint32_t left = page.lazy_until_ms - coarse_milliseconds();
+  return static_cast<int32_t>(left) > 0 ? page.lazily_freed : 0;
+}
+
 // The slices that were free a number of rounds ago and since.
-uint32_t PageHeap::idle_slices(HugePage& page, Patience patience) {
+uint32_t PageHeap::idle_slices(HugePage& page, Patience patience) const {
   const uint32_t free = page.free_backed();
   if (patience == Patience::kNone) return free;
   uint32_t rounds = patience == Patience::kHoldTime ? rounds_of(page.backing) : 1;
@@ -156,7 +161,7 @@ uint32_t PageHeap::idle_slices(HugePage& page, Patience patience) {
   constexpr uint32_t kMostRounds = 255;
   if (++page.sweeps < std::min(rounds, kMostRounds)) return 0;
   page.sweeps = 0;
-  const uint32_t idle = page.idle & free;
+  const uint32_t idle = page.idle & free & ~waiting_for_the_kernel(page);
   page.idle = free;
   return idle;
 }
@@ -212,7 +217,7 @@ PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
 }
 
 PageHeap::Claim PageHeap::claim_slices(HugePage& page, uint32_t slices) {
-  retained_in(page.backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
+  remove_retained(page, slices);
   page.used |= slices;
   page.claimed |= slices;
   ++claims_in_flight_;
@@ -222,7 +227,7 @@ PageHeap::Claim PageHeap::claim_slices(HugePage& page, uint32_t slices) {
 
 // Of a wholly free huge page, also what holds no memory.
 PageHeap::Claim PageHeap::claim_whole(HugePage& page) {
-  retained_in(page.backing).fetch_sub(slices_in(page.backed), std::memory_order_relaxed);
+  remove_retained(page, page.backed);
   page.used = page.claimed = page.backed = ~uint32_t{0};
   ++claims_in_flight_;
   update_bin(page);
@@ -301,7 +306,6 @@ size_t PageHeap::purge_whole(const Claim& claim, bool& accepted) {
 }
 
 void PageHeap::release_claim(const Claim& claim, bool purged) {
-  const Slices slices{slices_in(claim.slices)};
   claim.page->used &= ~claim.slices;
   claim.page->claimed &= ~claim.slices;
   --claims_in_flight_;
@@ -309,7 +313,7 @@ void PageHeap::release_claim(const Claim& claim, bool purged) {
     claim.page->backed &= ~claim.slices;
     if (claim.page->backed == 0) claim.page->touched = false;
   } else {
-    retained_in(claim.page->backing).fetch_add(slices.count, std::memory_order_relaxed);
+    add_retained(*claim.page, claim.slices);
   }
   update_bin(*claim.page);
 }
@@ -326,7 +330,7 @@ void PageHeap::release_lost_claims() {
       HugePage& page = region.huge_pages[at];
       if (page.claimed == 0) continue;
       page.used &= ~page.claimed;
-      retained_in(page.backing).fetch_add(slices_in(page.claimed), std::memory_order_relaxed);
+      add_retained(page, page.claimed);
       if (charged && page.claimed == ~uint32_t{0} && page.committed) {
         page.committed = false;
         --committed_.count;

@@ -50,7 +50,8 @@ struct alignas(128) Span {
   Block* free;           // LIFO, ends at kEndOfList
   uint32_t outstanding;  // blocks not in `free`; exact unless kCurrent
   SlabState state;
-  bool zeroed;  // extent that still reads as zeros
+  bool zeroed;    // extent that still reads as zeros
+  uint32_t site;  // extent: who asked for it; 0: unknown
   Span* next;
   Span* previous;
 

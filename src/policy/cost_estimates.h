@@ -8,14 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace hakmem {
+#include "policy/memory_kind.h"
 
-// What the kernel backs memory with; the costs of the two differ tenfold.
-enum class MemoryKind : uint8_t {
-  kSmallPages,
-  kHugePage,  // whole transparent huge pages
-};
-inline constexpr size_t kMemoryKinds = 2;
+namespace hakmem {
 
 // Running estimates in nanoseconds per MiB. They start at what Linux 6.18 charges on a virtual
 // machine (AMD Zen 4): 0.2 us to purge a page of 4 KiB and 1.3 us to fault it in; 6 us and 40 to

@@ -7,10 +7,11 @@ namespace hakmem {
 
 HoldTimes hold_times(const MemoryPrice& price) {
   HoldTimes times;
-  for (size_t index = 0; index < kSizeBands; ++index) {
-    const SizeBand band = static_cast<SizeBand>(index);
-    times.small_pages[index] = price.hold_time(MemoryKind::kSmallPages, band);
-    times.huge_page[index] = price.hold_time(MemoryKind::kHugePage, band);
+  for (size_t kind = 0; kind < kMemoryKinds; ++kind) {
+    for (size_t band = 0; band < kSizeBands; ++band) {
+      times[kind][band] =
+          price.hold_time(static_cast<MemoryKind>(kind), static_cast<SizeBand>(band));
+    }
   }
   return times;
 }

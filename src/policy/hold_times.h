@@ -10,11 +10,8 @@
 
 namespace hakmem {
 
-// Nanoseconds by SizeBand; MemoryPrice::kForever where nothing is given back.
-struct HoldTimes {
-  std::array<uint64_t, kSizeBands> small_pages;
-  std::array<uint64_t, kSizeBands> huge_page;
-};
+// Nanoseconds by MemoryKind and SizeBand; kForever where nothing is given back.
+using HoldTimes = std::array<std::array<uint64_t, kSizeBands>, kMemoryKinds>;
 
 // From any thread. The bands are read one after another: one that changes meanwhile may be new
 // while the one before is old.

@@ -3,18 +3,22 @@
 // Never: read on a fast path; never a number that nothing reads.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
+
+#include "policy/memory_kind.h"
 
 namespace hakmem {
 
 struct Knobs {
   // Freed memory that stays backed for reuse, process-wide, in bytes; above it the heap purges.
   std::atomic<size_t> retained_limit{size_t{256} << 20};
-  // Milliseconds that freed memory stays backed without being needed again, by what it is made of;
-  // 0: for ever.
-  std::atomic<size_t> hold_small_pages{250};
-  std::atomic<size_t> hold_huge_pages{250};
+  // Milliseconds that freed memory stays backed without being needed again, by what it is made of
+  // and SizeBand; 0: for ever.
+  using HoldByBand = std::array<std::atomic<size_t>, kSizeBands>;
+  std::array<HoldByBand, kMemoryKinds> hold{HoldByBand{250, 250, 250, 250, 250},
+                                            HoldByBand{250, 250, 250, 250, 250}};
   // Freed extents that one thread keeps for itself, in bytes; 0 turns that level off.
   std::atomic<size_t> thread_cache_limit{size_t{8} << 20};
   // Slabs of one thread, in bytes, from which on its new ones lie on huge pages: growth is expected
@@ -31,6 +35,12 @@ extern constinit Knobs knobs;
 
 inline size_t read_knob(const std::atomic<size_t>& knob) {
   return knob.load(std::memory_order_relaxed);
+}
+
+// Milliseconds; 0: for ever. The page heap holds by the huge page: of what lies in smaller pieces
+// the rest of it is in use.
+inline size_t read_hold(MemoryKind kind, SizeBand band = SizeBand::k2MiB) {
+  return read_knob(knobs.hold[static_cast<size_t>(kind)][static_cast<size_t>(band)]);
 }
 
 }  // namespace hakmem

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "base/units.h"
-
 namespace hakmem {
 
 void MemoryPrice::set_base(uint64_t price) {
@@ -42,27 +40,6 @@ uint64_t MemoryPrice::hold_time(MemoryKind kind, size_t bytes) const {
 
 uint64_t MemoryPrice::hold_time(MemoryKind kind, SizeBand band) const {
   return hold_time(kind, kBandSizes[static_cast<size_t>(band)]);
-}
-
-MemoryDecision MemoryPrice::decide(size_t bytes, MemoryKind kind,
-                                   uint64_t expected_reuse_ns) const {
-  const uint64_t hold = hold_time(kind, bytes);
-  if (hold == kForever) return {MemoryAction::kKeep, kForever};
-  // Within the hold time, keeping is the optimum if the expectation is right. Reuse scatters around
-  // it: twice the expectation is waited for where that is more than the hold time. Never less than
-  // the hold time: given up at a multiple m of a short expectation e, memory that comes back right
-  // after costs 1 + hold / (m e) times the optimum, without bound. Never more than twice the hold
-  // time: a wrong expectation costs at most three times the optimum.
-  if (expected_reuse_ns <= hold) {
-    return {MemoryAction::kKeep, std::min(std::max(hold, expected_reuse_ns * 2), kLongestHold)};
-  }
-  // A wrong expectation costs one purge and its faults here, and the early reuse corrects it.
-  if (expected_reuse_ns / kWarmFactor >= hold) return {MemoryAction::kPurge, 0};
-  // The call costs less than a purge, what the kernel leaves costs no fault, and under pressure the
-  // kernel takes it without asking; but it stays in the resident size until it is taken or purged.
-  const bool splits = kind == MemoryKind::kHugePage && bytes % kHugePageSize != 0;
-  if (splits) return {MemoryAction::kKeep, hold};
-  return {MemoryAction::kLazyFree, expected_reuse_ns * 2};
 }
 
 }  // namespace hakmem

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "policy/memory_price.h"
 #include "policy/running_estimate.h"
 
 namespace hakmem {
@@ -18,9 +17,8 @@ constexpr uint64_t kNanosecondsPerMicrosecond = 1000;
 // Sites change with the phases of a program: the estimate goes half the way at once.
 constexpr uint32_t kShift = 1;
 // What is shorter is hot whatever the hold time; what is longer is cold.
-constexpr uint64_t kShortestInterval = MemoryPrice::kShortestHold / 2 / kNanosecondsPerMicrosecond;
-constexpr uint64_t kLongestInterval =
-    2 * MemoryPrice::kWarmFactor * MemoryPrice::kLongestHold / kNanosecondsPerMicrosecond;
+constexpr uint64_t kShortestInterval = kShortestHold / 2 / kNanosecondsPerMicrosecond;
+constexpr uint64_t kLongestInterval = 2 * kWarmFactor * kLongestHold / kNanosecondsPerMicrosecond;
 static_assert(kLongestInterval <= UINT32_MAX);
 
 uint32_t key_of(uint32_t site) {
@@ -35,7 +33,12 @@ struct ThermalTable::Reading {
   uint64_t age_ns;       // of the free that waits, or of the last allocation
   bool awaits;
 
-  uint64_t expected_ns() const { return awaits ? std::max(interval_ns, age_ns) : interval_ns; }
+  // A wait of twice the estimate refutes it.
+  ExpectedReuse expected() const {
+    const bool late = awaits && age_ns > interval_ns;
+    return {.ns = late ? age_ns : interval_ns,
+            .learned = interval_ns != 0 && (!awaits || age_ns / 2 <= interval_ns)};
+  }
   uint64_t coldness_ns() const { return std::max(interval_ns, age_ns); }
 };
 
@@ -97,19 +100,9 @@ void ThermalTable::allocated(uint32_t site, uint64_t now_ns) {
   entry->interval_us.store(static_cast<uint32_t>(next), std::memory_order_relaxed);
 }
 
-uint64_t ThermalTable::expected_reuse_ns(uint32_t site, uint64_t now_ns) {
+ExpectedReuse ThermalTable::expected_reuse(uint32_t site, uint64_t now_ns) {
   const Entry* const entry = find(site);
-  return entry == nullptr ? 0 : entry->read(now_ns).expected_ns();
-}
-
-ThermalClass ThermalTable::thermal_class(uint32_t site, uint64_t now_ns, uint64_t hold_ns) {
-  const Entry* const entry = find(site);
-  if (entry == nullptr) return ThermalClass::kWarm;
-  const Reading reading = entry->read(now_ns);
-  const uint64_t expected = reading.expected_ns();
-  if (expected / MemoryPrice::kWarmFactor >= hold_ns) return ThermalClass::kCold;
-  const bool known = reading.interval_ns != 0;
-  return known && expected <= hold_ns ? ThermalClass::kHot : ThermalClass::kWarm;
+  return entry == nullptr ? ExpectedReuse{} : entry->read(now_ns).expected();
 }
 
 }  // namespace hakmem

@@ -8,13 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace hakmem {
+#include "policy/memory_decision.h"
 
-enum class ThermalClass : uint8_t {
-  kHot,   // back before its rent exceeds what giving it back would cost
-  kWarm,  // back within several hold times, or unknown
-  kCold,  // back later, or nothing came back for that long
-};
+namespace hakmem {
 
 // A bounded table of sites. What is measured is the time from a site's first free after an
 // allocation to its next allocation. All functions are safe from any thread and never fail; threads
@@ -29,12 +25,9 @@ class ThermalTable {
   void freed(uint32_t site, uint64_t now_ns);
   void allocated(uint32_t site, uint64_t now_ns);
 
-  // Nanoseconds from a free to the site's next allocation: the estimate, or the present wait where
-  // that is longer already. 0: unknown.
-  uint64_t expected_reuse_ns(uint32_t site, uint64_t now_ns);
-
-  // `hold_ns`: how long the memory is worth holding (MemoryPrice::hold_time).
-  ThermalClass thermal_class(uint32_t site, uint64_t now_ns, uint64_t hold_ns);
+  // From a free to the site's next allocation: the estimate; or the present wait, once it is
+  // longer.
+  ExpectedReuse expected_reuse(uint32_t site, uint64_t now_ns);
 
  private:
   struct Reading;

@@ -36,11 +36,32 @@ class Model {
 
   Span* choose(size_t choice) { return spans_[choice % spans_.size()]; }
 
-  void remove(Span* span) {
+  void remove(Span* span, ExpectedReuse expected = {}) {
     require(first_byte_of_each_slice_is(start_of(span), {span->slices}, 7));
-    by_address_.erase(start_of(span));
-    spans_.erase(std::find(spans_.begin(), spans_.end(), span));
-    heap_.free(span);
+    forget(span);
+    heap_.free(span, expected);
+  }
+
+  // As realloc does.
+  void move(Span* from, Slices length, Backing backing) {
+    Span* to = heap_.allocate(length, {1}, backing);
+    if (to == nullptr) return;
+    claim(start_of(to), length);
+    const Slices both = std::min(length, Slices{from->slices});
+    const bool wishes_to = to->zeroed || backing == Backing::kHugePage;
+    const MoveResult result =
+        wishes_to ? heap_.move_contents(*from, *to, both) : MoveResult::kStayed;
+    if (result == MoveResult::kMoved) {
+      require(first_byte_of_each_slice_is(start_of(to), both, 7));
+      forget(from);
+      heap_.free(from);
+      mark(start_of(to), length);
+      spans_.push_back(to);
+    } else {
+      require(first_byte_of_each_slice_is(start_of(from), {from->slices}, 7));
+      by_address_.erase(start_of(to));
+      if (result != MoveResult::kLost) heap_.free(to);
+    }
   }
 
   void extend(Span* span, Slices length) {
@@ -64,6 +85,11 @@ class Model {
   bool empty() const { return spans_.empty(); }
 
  private:
+  void forget(Span* span) {
+    by_address_.erase(start_of(span));
+    spans_.erase(std::find(spans_.begin(), spans_.end(), span));
+  }
+
   char* start_of(Span* span) { return static_cast<char*>(heap_.map().start_of(span)); }
 
   void claim(char* start, Slices length) {
@@ -96,26 +122,32 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fake.limits.physical_bytes = size_t{16} << 20;
   PageHeap heap;
   heap.set_backend(kFakeBackend);
+  heap.set_deadlines(kFakeDeadlines);
   knobs.retained_limit.store(size_t{8} << 20);
   Input input(data, size);
   fake.commit_is_charged = (input.byte() & 1) != 0;
+  bool loses = false;
   {
     Model model(heap);
     while (!input.empty()) {
       const uint8_t action = input.byte();
       const Slices length{1u + input.byte() % 100u};
       const auto choice = input.byte();
-      switch (action % 8) {
+      switch (action % 10) {
         case 0:
         case 1:
         case 2: {
-          const Slices alignment{action % 8 == 2 ? 1u << (choice % 8) : 1u};
+          const Slices alignment{action % 10 == 2 ? 1u << (choice % 8) : 1u};
           const Backing backing = (choice & 0x80) != 0 ? Backing::kHugePage : Backing::kSmallPages;
           model.add(heap.allocate(length, alignment, backing), length, alignment);
           break;
         }
         case 3:
-          if (!model.empty()) model.remove(model.choose(choice));
+          if (!model.empty()) {
+            const uint64_t milliseconds = action < 128 ? 0 : choice * uint64_t{16};
+            model.remove(model.choose(choice),
+                         {.ns = milliseconds * kMillisecond, .learned = action % 16 < 12});
+          }
           break;
         case 4:
           if (!model.empty()) {
@@ -140,12 +172,28 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           fake.reserves_until_failure = choice % 3 != 0 ? SIZE_MAX : 1;
           fake.refuse_purge = choice % 5 == 0;
           fake.refuse_move = choice % 11 == 0;
+          fake.lose_move = choice % 13 == 0;
+          loses = loses || fake.lose_move;
+          fake.refuse_lazy_free = choice % 17 == 0;
+          fake.armed_at_most = choice % 19 == 0 ? choice % 4 : SIZE_MAX;
           fake.first_touch_nanoseconds = choice % 7 == 0 ? 5'000'000 : 50'000;
+          break;
+        case 8:
+          heap.lend(read_hold(Backing::kSmallPages) * kMillisecond);
+          fake.ranges_past_deadline = choice;
+          break;
+        case 9:
+          if (!model.empty()) {
+            const Backing backing =
+                (choice & 0x80) != 0 ? Backing::kHugePage : Backing::kSmallPages;
+            model.move(model.choose(choice), length, backing);
+          }
           break;
       }
     }
     while (!model.empty()) model.remove(model.choose(0));
-    require(heap.statistics().used_bytes == 0);
+    // What is inaccessible since a move stays used for ever.
+    require(loses || heap.statistics().used_bytes == 0);
   }
   for (uint32_t index = 0; index < heap.map().regions(); ++index) {
     Region& region = heap.map().region(index);

@@ -1,5 +1,7 @@
 #include "fake_backend.h"
 
+#include <algorithm>
+
 #include "backend/linux/linux_backend.h"
 
 namespace hakmem {
@@ -50,6 +52,12 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return kLinuxBackend.purge(ranges, count);
 }
 
+bool lazily_free(void*, size_t bytes) {
+  if (fake.refuse_lazy_free) return false;
+  fake.lazily_freed_bytes += bytes;
+  return true;
+}
+
 MoveResult move(void* from, void* to, size_t bytes) {
   ++fake.moves;
   if (fake.refuse_move) return MoveResult::kStayed;
@@ -70,6 +78,26 @@ bool commit_is_charged() {
   return fake.commit_is_charged;
 }
 
+size_t arm(const AddressRange* ranges, size_t count, uint64_t) {
+  fake.armed.assign(ranges, ranges + std::min(count, fake.armed_at_most));
+  return fake.armed.size();
+}
+
+size_t disarm(bool* purged) {
+  if (fake.deadlines_cannot_be_had_back) return 0;
+  const size_t count = fake.armed.size();
+  for (size_t index = 0; index < count; ++index) {
+    purged[index] = index < fake.ranges_past_deadline;
+    if (purged[index]) kLinuxBackend.purge(&fake.armed[index], 1);
+  }
+  fake.armed.clear();
+  return count;
+}
+
+bool is_armed() {
+  return !fake.armed.empty();
+}
+
 Backend make() {
   Backend backend = kLinuxBackend;
   backend.reserve = reserve;
@@ -80,6 +108,7 @@ Backend make() {
   backend.coarse_time = coarse_time;
   backend.precise_time = coarse_time;
   backend.purge = purge;
+  backend.lazily_free = lazily_free;
   backend.move = move;
   backend.renew = renew;
   backend.limits = limits;
@@ -90,5 +119,6 @@ Backend make() {
 }  // namespace
 
 const Backend kFakeBackend = make();
+const Deadlines kFakeDeadlines = {.arm = arm, .disarm = disarm, .is_armed = is_armed};
 
 }  // namespace hakmem

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "backend/backend.h"
+#include "backend/deadlines.h"
 
 namespace hakmem {
 
@@ -20,6 +21,12 @@ struct FakeBackend {
   std::vector<AddressRange> promoted;
   uint64_t first_touch_nanoseconds = 50'000;
   uint64_t coarse_time = 1;
+  bool refuse_lazy_free = false;
+  size_t lazily_freed_bytes = 0;
+  std::vector<AddressRange> armed;  // by the deadlines
+  size_t armed_at_most = SIZE_MAX;  // ranges
+  size_t ranges_past_deadline = 0;  // of the armed ones, from the first
+  bool deadlines_cannot_be_had_back = false;
   size_t purged_ranges = 0;
   size_t purged_bytes = 0;
   size_t decommitted_bytes = 0;
@@ -31,6 +38,8 @@ struct FakeBackend {
 // One at a time: the table of functions has no context.
 extern FakeBackend fake;
 extern const Backend kFakeBackend;
+// Nothing is purged before it is disarmed.
+extern const Deadlines kFakeDeadlines;
 void reset_fake_backend();
 
 }  // namespace hakmem

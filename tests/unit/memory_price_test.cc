@@ -2,13 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "base/units.h"
+#include "decide_at.h"
 #include "policy/hold_times.h"
 
 namespace hakmem {
 namespace {
 
 constexpr size_t kMib = size_t{1} << 20;
-constexpr uint64_t kMillisecond = 1'000'000;
 constexpr MemoryKind kSmall = MemoryKind::kSmallPages;
 constexpr MemoryKind kHuge = MemoryKind::kHugePage;
 constexpr MemoryKind kKinds[] = {kSmall, kHuge};
@@ -45,14 +46,13 @@ TEST_F(PriceTest, ASizeBelongsToTheFirstBandThatHoldsIt) {
 
 TEST_F(PriceTest, LargerBandsAreHeldShorterSinceTheCallIsSpread) {
   const HoldTimes times = hold_times(price);
-  for (size_t band = 1; band < kSizeBands; ++band) {
-    EXPECT_LT(times.small_pages[band], times.small_pages[band - 1]);
-    EXPECT_LT(times.huge_page[band], times.huge_page[band - 1]);
-  }
-  for (size_t band = 0; band < kSizeBands; ++band) {
-    EXPECT_EQ(times.small_pages[band], price.hold_time(kSmall, kBandSizes[band]));
-    EXPECT_EQ(times.huge_page[band], price.hold_time(kHuge, kBandSizes[band]));
-    EXPECT_EQ(band_of(kBandSizes[band]), static_cast<SizeBand>(band));
+  for (const MemoryKind kind : kKinds) {
+    const auto& of_kind = times[static_cast<size_t>(kind)];
+    for (size_t band = 0; band < kSizeBands; ++band) {
+      EXPECT_EQ(of_kind[band], price.hold_time(kind, kBandSizes[band]));
+      EXPECT_EQ(band_of(kBandSizes[band]), static_cast<SizeBand>(band));
+      if (band > 0) EXPECT_LT(of_kind[band], of_kind[band - 1]);
+    }
   }
 }
 
@@ -84,12 +84,14 @@ TEST_F(PriceTest, APriceOfZeroKeepsForEver) {
   price.set_pressure(UINT32_MAX);
   for (const MemoryKind kind : kKinds) {
     for (const uint64_t expected : {uint64_t{0}, uint64_t{1}, UINT64_MAX}) {
-      const MemoryDecision decision = price.decide(kMib, kind, expected);
+      const MemoryDecision decision = decide_at(price, kMib, kind, expected);
       EXPECT_EQ(decision.action, MemoryAction::kKeep);
-      EXPECT_EQ(decision.until_ns, MemoryPrice::kForever);
+      EXPECT_EQ(decision.until_ns, kForever);
     }
   }
-  for (const uint64_t time : hold_times(price).small_pages) EXPECT_EQ(time, MemoryPrice::kForever);
+  for (const auto& of_kind : hold_times(price)) {
+    for (const uint64_t time : of_kind) EXPECT_EQ(time, kForever);
+  }
 }
 
 TEST_F(PriceTest, ExtremePricesSaturate) {
@@ -104,11 +106,11 @@ TEST_F(PriceTest, ExtremePricesSaturate) {
     EXPECT_EQ(price.price(), UINT64_MAX);
     EXPECT_GE(price.price(), before);
     before = price.price();
-    EXPECT_EQ(price.hold_time(kSmall, kMib), MemoryPrice::kShortestHold);
+    EXPECT_EQ(price.hold_time(kSmall, kMib), kShortestHold);
   }
   price.set_base(1);
   price.set_pressure(100);
-  EXPECT_EQ(price.hold_time(kSmall, kMib), MemoryPrice::kLongestHold);
+  EXPECT_EQ(price.hold_time(kSmall, kMib), kLongestHold);
 }
 
 TEST_F(PriceTest, ExtremeSizesAndCostsStayWithinTheBounds) {
@@ -122,10 +124,10 @@ TEST_F(PriceTest, ExtremeSizesAndCostsStayWithinTheBounds) {
       for (const uint64_t base : {uint64_t{1}, MemoryPrice::kDefaultBase, UINT64_MAX}) {
         price.set_base(base);
         const uint64_t hold = price.hold_time(kind, bytes);
-        EXPECT_GE(hold, MemoryPrice::kShortestHold);
-        EXPECT_LE(hold, MemoryPrice::kLongestHold);
-        EXPECT_LE(price.decide(bytes, kind, hold).until_ns, MemoryPrice::kLongestHold);
-        EXPECT_EQ(price.decide(bytes, kind, UINT64_MAX).action, MemoryAction::kPurge);
+        EXPECT_GE(hold, kShortestHold);
+        EXPECT_LE(hold, kLongestHold);
+        EXPECT_LE(decide_at(price, bytes, kind, hold).until_ns, kLongestHold);
+        EXPECT_EQ(decide_at(price, bytes, kind, UINT64_MAX).action, MemoryAction::kPurge);
       }
     }
   }
@@ -135,7 +137,7 @@ TEST_F(PriceTest, ExtremeSizesAndCostsStayWithinTheBounds) {
 }
 
 TEST_F(PriceTest, UnknownReuseIsHeldForTheHoldTime) {
-  const MemoryDecision decision = price.decide(kMib, kSmall, 0);
+  const MemoryDecision decision = decide_at(price, kMib, kSmall, 0);
   EXPECT_EQ(decision.action, MemoryAction::kKeep);
   EXPECT_EQ(decision.until_ns, price.hold_time(kSmall, kMib));
 }
@@ -158,7 +160,7 @@ TEST_F(PriceTest, ExpectationsDecide) {
       {UINT64_MAX, MemoryAction::kPurge, 0},
   };
   for (const auto& expectation : cases) {
-    const MemoryDecision decision = price.decide(kMib, kSmall, expectation.expected);
+    const MemoryDecision decision = decide_at(price, kMib, kSmall, expectation.expected);
     EXPECT_EQ(decision.action, expectation.action) << expectation.expected;
     EXPECT_EQ(decision.until_ns, expectation.until) << expectation.expected;
   }
@@ -167,28 +169,28 @@ TEST_F(PriceTest, ExpectationsDecide) {
 TEST_F(PriceTest, LazilyFreedMemoryIsNotPurgedBeforeItsExpectedReuse) {
   price.set_base(1);
   const uint64_t hold = price.hold_time(kSmall, kMib);
-  ASSERT_EQ(hold, MemoryPrice::kLongestHold);
-  EXPECT_EQ(price.decide(kMib, kSmall, hold).until_ns, hold);
-  EXPECT_EQ(price.decide(kMib, kSmall, 3 * hold).action, MemoryAction::kLazyFree);
-  EXPECT_EQ(price.decide(kMib, kSmall, 3 * hold).until_ns, 6 * hold);
+  ASSERT_EQ(hold, kLongestHold);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, hold).until_ns, hold);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, 3 * hold).action, MemoryAction::kLazyFree);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, 3 * hold).until_ns, 6 * hold);
 }
 
 TEST_F(PriceTest, PartsOfHugePagesAreNeverFreedLazily) {
   const uint64_t between = 2 * price.hold_time(kHuge, kMib);
-  EXPECT_EQ(price.decide(kMib, kHuge, between).action, MemoryAction::kKeep);
-  EXPECT_EQ(price.decide(kMib, kHuge, between).until_ns, price.hold_time(kHuge, kMib));
-  EXPECT_EQ(price.decide(3 * kMib, kHuge, between).action, MemoryAction::kKeep);
-  EXPECT_EQ(price.decide(4 * kMib, kHuge, between).action, MemoryAction::kLazyFree);
-  EXPECT_EQ(price.decide(kMib, kHuge, 1000 * between).action, MemoryAction::kPurge);
+  EXPECT_EQ(decide_at(price, kMib, kHuge, between).action, MemoryAction::kKeep);
+  EXPECT_EQ(decide_at(price, kMib, kHuge, between).until_ns, price.hold_time(kHuge, kMib));
+  EXPECT_EQ(decide_at(price, 3 * kMib, kHuge, between).action, MemoryAction::kKeep);
+  EXPECT_EQ(decide_at(price, 4 * kMib, kHuge, between).action, MemoryAction::kLazyFree);
+  EXPECT_EQ(decide_at(price, kMib, kHuge, 1000 * between).action, MemoryAction::kPurge);
 }
 
 TEST_F(PriceTest, PressureTurnsKeepingIntoPurging) {
   constexpr uint64_t kExpected = 100 * kMillisecond;
-  EXPECT_EQ(price.decide(kMib, kSmall, kExpected).action, MemoryAction::kKeep);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, kExpected).action, MemoryAction::kKeep);
   price.set_pressure(500);
-  EXPECT_EQ(price.decide(kMib, kSmall, kExpected).action, MemoryAction::kLazyFree);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, kExpected).action, MemoryAction::kLazyFree);
   price.set_pressure(5000);
-  EXPECT_EQ(price.decide(kMib, kSmall, kExpected).action, MemoryAction::kPurge);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, kExpected).action, MemoryAction::kPurge);
 }
 
 }  // namespace

@@ -11,33 +11,11 @@
 #include <set>
 #include <vector>
 
-#include "fake_backend.h"
+#include "page_heap_fixture.h"
 #include "policy/knobs.h"
 
 namespace hakmem {
 namespace {
-
-class PageHeapTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    reset_fake_backend();
-    heap_.set_backend(kFakeBackend);
-    saved_limit_ = knobs.retained_limit.load();
-  }
-  void TearDown() override {
-    knobs.retained_limit.store(saved_limit_);
-    PageMap& map = heap_.map();
-    for (uint32_t index = 0; index < map.regions(); ++index) {
-      Region& region = map.region(index);
-      kFakeBackend.release(reinterpret_cast<void*>(region.base), HugePages{region.total}.bytes());
-    }
-  }
-
-  char* start(Span* span) { return static_cast<char*>(heap_.map().start_of(span)); }
-
-  PageHeap heap_;
-  size_t saved_limit_;
-};
 
 TEST_F(PageHeapTest, SpansLieInsideOneHugePage) {
   for (uint32_t length = 1; length < kSlicesPerHugePage; ++length) {
@@ -338,7 +316,7 @@ TEST_F(PageHeapTest, BackedRoomGoesBeforeFreshRoomOfAFullerHugePage) {
 }
 
 TEST_F(PageHeapTest, WhatIsNotNeededAgainGoesBackAfterTheHoldTime) {
-  const uint64_t kTick = knobs.hold_small_pages.load() * 1'000'000 / 10;
+  const uint64_t kTick = read_hold(Backing::kSmallPages) * 1'000'000 / 10;
   Span* idle = heap_.allocate({20 * kSlicesPerHugePage});
   Span* busy = heap_.allocate({20 * kSlicesPerHugePage});
   memset(start(idle), 1, HugePages{20}.bytes());

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "decide_at.h"
 #include "policy/hold_times.h"
 #include "policy/memory_price.h"
 
@@ -110,13 +111,13 @@ struct SkiRental : testing::Test {
   MemoryPrice price{costs};
 
   double hold(Memory memory) const {
-    return static_cast<double>(price.decide(memory.bytes, memory.kind, 0).until_ns);
+    return static_cast<double>(decide_at(price, memory.bytes, memory.kind, 0).until_ns);
   }
 
   void expect_bound(double bound) {
     for (const Memory memory : kMemories) {
-      ASSERT_GT(hold(memory), static_cast<double>(MemoryPrice::kShortestHold));
-      ASSERT_LT(hold(memory), static_cast<double>(MemoryPrice::kLongestHold));
+      ASSERT_GT(hold(memory), static_cast<double>(kShortestHold));
+      ASSERT_LT(hold(memory), static_cast<double>(kLongestHold));
       const Charges charges(costs, price, memory);
       for (const NamedTrace& trace : traces(hold(memory))) {
         EXPECT_LE(ratio(charges, trace.gaps, always(hold(memory))), bound * (1 + kRounding))
@@ -169,8 +170,7 @@ TEST_F(SkiRental, BandsCostATenthOfTheBoundAtMost) {
     for (const MemoryKind kind : {kSmall, kHuge}) {
       if (kind == kHuge && bytes < 2 * kMib) continue;
       const size_t band = static_cast<size_t>(band_of(bytes));
-      const auto& of_kind = kind == kSmall ? times.small_pages : times.huge_page;
-      const double hold = static_cast<double>(of_kind[band]);
+      const double hold = static_cast<double>(times[static_cast<size_t>(kind)][band]);
       const Charges charges(costs, price, {kind, bytes});
       for (const NamedTrace& trace : traces(hold)) {
         EXPECT_LE(ratio(charges, trace.gaps, always(hold)), 2.2) << trace.name << ", " << bytes;
@@ -184,7 +184,7 @@ TEST_F(SkiRental, ARightExpectationPaysTheOptimum) {
     const Charges charges(costs, price, memory);
     const Rule foreseeing = [&](double gap) {
       const uint64_t expected = gap == kNever ? UINT64_MAX : static_cast<uint64_t>(gap);
-      const MemoryDecision decision = price.decide(memory.bytes, memory.kind, expected);
+      const MemoryDecision decision = decide_at(price, memory.bytes, memory.kind, expected);
       // Lazy freeing at its dearest: the kernel takes all at once.
       const bool keeps = decision.action == MemoryAction::kKeep;
       return keeps ? static_cast<double>(decision.until_ns) : 0.0;
@@ -201,7 +201,7 @@ TEST_F(SkiRental, AWronglyExpectedReusePaysThreeTimesTheOptimumAtMost) {
     const Charges charges(costs, price, memory);
     for (const double part : {1e-6, 0.3, 0.6, 1.0}) {
       const uint64_t expected = static_cast<uint64_t>(part * hold(memory));
-      const MemoryDecision decision = price.decide(memory.bytes, memory.kind, expected);
+      const MemoryDecision decision = decide_at(price, memory.bytes, memory.kind, expected);
       ASSERT_EQ(decision.action, MemoryAction::kKeep);
       const double kept = static_cast<double>(decision.until_ns);
       for (const NamedTrace& trace : traces(kept)) {

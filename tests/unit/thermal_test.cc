@@ -5,12 +5,11 @@
 #include <thread>
 #include <vector>
 
-#include "policy/memory_price.h"
+#include "base/units.h"
 
 namespace hakmem {
 namespace {
 
-constexpr uint64_t kMillisecond = 1'000'000;
 constexpr uint64_t kSecond = 1'000 * kMillisecond;
 constexpr uint64_t kHold = 250 * kMillisecond;
 constexpr uint32_t kSite = 0x1234'5678;
@@ -19,7 +18,7 @@ constexpr uint32_t kSite = 0x1234'5678;
 constinit ThermalTable global_table;
 
 TEST(Thermal, ServesAsAConstantInitializedGlobal) {
-  EXPECT_EQ(global_table.expected_reuse_ns(kSite, kSecond), 0u);
+  EXPECT_EQ(global_table.expected_reuse(kSite, kSecond).ns, 0u);
 }
 
 struct ThermalTest : testing::Test {
@@ -35,17 +34,19 @@ struct ThermalTest : testing::Test {
       now += kMillisecond;
     }
   }
-  ThermalClass class_of(uint32_t site) { return table.thermal_class(site, now, kHold); }
+  ThermalClass class_of(uint32_t site) {
+    return thermal_class(table.expected_reuse(site, now), kHold);
+  }
 };
 
 TEST_F(ThermalTest, UnknownSitesAreWarm) {
   EXPECT_EQ(class_of(kSite), ThermalClass::kWarm);
-  EXPECT_EQ(table.expected_reuse_ns(kSite, now), 0u);
+  EXPECT_EQ(table.expected_reuse(kSite, now).ns, 0u);
   table.allocated(kSite, now);
   EXPECT_EQ(class_of(kSite), ThermalClass::kWarm);
   table.freed(kSite, now);
   EXPECT_EQ(class_of(kSite), ThermalClass::kWarm);
-  EXPECT_EQ(table.expected_reuse_ns(kSite, now), 0u);
+  EXPECT_EQ(table.expected_reuse(kSite, now).ns, 0u);
 }
 
 TEST_F(ThermalTest, TheIntervalDecidesTheClass) {
@@ -70,7 +71,7 @@ TEST_F(ThermalTest, TheIntervalDecidesTheClass) {
 
 TEST_F(ThermalTest, TheShortestIntervalIsHotForTheShortestHoldTime) {
   cycle(kSite, 0, 5);
-  EXPECT_EQ(table.thermal_class(kSite, now, MemoryPrice::kShortestHold), ThermalClass::kHot);
+  EXPECT_EQ(thermal_class(table.expected_reuse(kSite, now), kShortestHold), ThermalClass::kHot);
 }
 
 TEST_F(ThermalTest, TheLongestIntervalIsColdForTheLongestHoldTime) {
@@ -78,13 +79,13 @@ TEST_F(ThermalTest, TheLongestIntervalIsColdForTheLongestHoldTime) {
   for (const uint64_t interval : {wraps, wraps + kSecond, uint64_t{1'000'000} * kSecond}) {
     const uint32_t site = static_cast<uint32_t>(interval);
     cycle(site, interval, 2);
-    EXPECT_EQ(table.thermal_class(site, now, MemoryPrice::kLongestHold), ThermalClass::kCold);
+    EXPECT_EQ(thermal_class(table.expected_reuse(site, now), kLongestHold), ThermalClass::kCold);
   }
 }
 
 TEST_F(ThermalTest, WithoutRentEverythingKnownIsHot) {
   cycle(kSite, 3600 * kSecond, 3);
-  EXPECT_EQ(table.thermal_class(kSite, now, MemoryPrice::kForever), ThermalClass::kHot);
+  EXPECT_EQ(thermal_class(table.expected_reuse(kSite, now), kForever), ThermalClass::kHot);
 }
 
 TEST_F(ThermalTest, ASiteOfHashZeroIsASite) {
@@ -99,13 +100,23 @@ TEST_F(ThermalTest, NothingBackForLongIsColdAndTheNextAllocationTellsHowLong) {
   EXPECT_EQ(class_of(kSite), ThermalClass::kHot);
   now += 2 * kHold;
   EXPECT_EQ(class_of(kSite), ThermalClass::kWarm);
-  EXPECT_EQ(table.expected_reuse_ns(kSite, now), 2 * kHold);
+  EXPECT_EQ(table.expected_reuse(kSite, now).ns, 2 * kHold);
   now += 6 * kHold;
   EXPECT_EQ(class_of(kSite), ThermalClass::kCold);
   table.freed(kSite, now);  // another block: still nothing came back
   EXPECT_EQ(class_of(kSite), ThermalClass::kCold);
   table.allocated(kSite, now);
   EXPECT_EQ(class_of(kSite), ThermalClass::kHot);  // one pause among short intervals
+}
+
+TEST_F(ThermalTest, AWaitOfTwiceTheEstimateRefutesIt) {
+  cycle(kSite, 3 * kHold, 5);
+  table.freed(kSite, now);
+  now += 5 * kHold;
+  EXPECT_TRUE(table.expected_reuse(kSite, now).learned);
+  now += 2 * kHold;
+  EXPECT_FALSE(table.expected_reuse(kSite, now).learned);
+  EXPECT_EQ(class_of(kSite), ThermalClass::kWarm);
 }
 
 TEST_F(ThermalTest, ASiteThatOnlyFreesIsCold) {
@@ -122,7 +133,7 @@ TEST_F(ThermalTest, ABurstOfFreesCountsFromItsFirst) {
     now += 10 * kMillisecond;
   }
   for (int block = 0; block < 10; ++block) table.allocated(kSite, now);
-  EXPECT_EQ(table.expected_reuse_ns(kSite, now), 100 * kMillisecond);
+  EXPECT_EQ(table.expected_reuse(kSite, now).ns, 100 * kMillisecond);
 }
 
 TEST_F(ThermalTest, AChangedPhaseIsLearnedInAFewCycles) {
@@ -143,7 +154,7 @@ TEST_F(ThermalTest, AClockThatStepsBackIsNoInterval) {
   table.freed(kSite, now);
   table.allocated(kSite, now - kSecond);
   EXPECT_EQ(class_of(kSite), ThermalClass::kHot);
-  EXPECT_LE(table.expected_reuse_ns(kSite, now - kSecond), kMillisecond);
+  EXPECT_LE(table.expected_reuse(kSite, now - kSecond).ns, kMillisecond);
 }
 
 TEST_F(ThermalTest, AFullTableForgetsTheColdAndKeepsTheHot) {
@@ -157,13 +168,13 @@ TEST_F(ThermalTest, AFullTableForgetsTheColdAndKeepsTheHot) {
   EXPECT_EQ(class_of(kSite), ThermalClass::kHot);
   uint32_t remembered = 0;
   for (uint32_t other = 1; other <= kOthers; ++other) {
-    if (table.expected_reuse_ns(other * 7919, now) != 0) ++remembered;
+    if (table.expected_reuse(other * 7919, now).ns != 0) ++remembered;
   }
   EXPECT_LE(remembered, ThermalTable::kSites);
   EXPECT_GT(remembered, ThermalTable::kSites * 9 / 10);
   // The latest are there, the first are not.
-  EXPECT_NE(table.expected_reuse_ns(kOthers * 7919, now), 0u);
-  EXPECT_EQ(table.expected_reuse_ns(7919, now), 0u);
+  EXPECT_NE(table.expected_reuse(kOthers * 7919, now).ns, 0u);
+  EXPECT_EQ(table.expected_reuse(7919, now).ns, 0u);
 }
 
 TEST_F(ThermalTest, ASiteThatIsNoLongerUsedMakesRoom) {
@@ -175,10 +186,10 @@ TEST_F(ThermalTest, ASiteThatIsNoLongerUsedMakesRoom) {
   now += 3600 * kSecond;
   for (uint32_t site = 1; site <= 4 * ThermalTable::kSites; ++site) {
     table.freed(site * 7919, now);
-    EXPECT_EQ(table.expected_reuse_ns(site * 7919, now), 0u);  // nothing of the one before
+    EXPECT_EQ(table.expected_reuse(site * 7919, now).ns, 0u);  // nothing of the one before
     cycle(site * 7919, 0, 2);
   }
-  for (const uint32_t site : old) EXPECT_EQ(table.expected_reuse_ns(site, now), 0u);
+  for (const uint32_t site : old) EXPECT_EQ(table.expected_reuse(site, now).ns, 0u);
 }
 
 TEST_F(ThermalTest, ASlowSiteIsForgottenBeforeAHotOneThatRestedABit) {
@@ -192,7 +203,7 @@ TEST_F(ThermalTest, ASlowSiteIsForgottenBeforeAHotOneThatRestedABit) {
   uint32_t slow_forgotten = 0;
   uint32_t hot_forgotten = 0;
   for (uint32_t site = 1; site <= kSites; ++site) {
-    if (table.expected_reuse_ns(site, now) != 0) continue;
+    if (table.expected_reuse(site, now).ns != 0) continue;
     ++(is_slow(site) ? slow_forgotten : hot_forgotten);
   }
   EXPECT_GT(slow_forgotten, kSites / 8);
@@ -217,7 +228,7 @@ TEST_F(ThermalTest, ThreadsMayMeetInTheTable) {
         const uint64_t then = now + round * kMillisecond;
         table.freed(site, then);
         table.allocated(site, then + kMillisecond);
-        table.thermal_class(site, then, kHold);
+        table.expected_reuse(site, then);
       }
     });
   }

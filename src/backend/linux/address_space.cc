@@ -180,6 +180,7 @@ constinit const Backend kLinuxBackend = {
     .coarse_time = coarse_time,
     .precise_time = precise_time,
     .purge = purge_ranges,
+    .lazily_free = lazily_free_range,
     .move = move,
     .renew = renew,
     .guard = guard,

@@ -129,4 +129,9 @@ size_t purge_ranges(const AddressRange* ranges, size_t count) {
   return done + by_madvise;
 }
 
+bool lazily_free_range(void* start, size_t bytes) {
+  if (purge_rung() == PurgeRung::kNone) return false;
+  return system_call(SYS_madvise, start, bytes, MADV_FREE) == 0;
+}
+
 }  // namespace hakmem

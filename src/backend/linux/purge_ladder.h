@@ -33,5 +33,7 @@ const char* purge_rung_name(PurgeRung rung);
 
 // See Backend::purge. Thread-safe.
 size_t purge_ranges(const AddressRange* ranges, size_t count);
+// See Backend::lazily_free; refused as well where memory is not given back.
+bool lazily_free_range(void* start, size_t bytes);
 
 }  // namespace hakmem

@@ -1,0 +1,54 @@
+// Owns: what follows for freed memory from when it is expected back.
+// Called by: the page heap when a span is freed whose next use can be guessed.
+// Never: a part of a huge page freed lazily; the lock held over a system call.
+#include "base/units.h"
+#include "heap/page_heap.h"
+#include "heap/slices_of_region.h"
+#include "policy/knobs.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+
+// The span is the caller's still, so that nobody uses it while the kernel is told.
+MemoryDecision PageHeap::look_ahead(const Span& span, ExpectedReuse expected) {
+  const Slices length{span.slices};
+  Backing backing = Backing::kSmallPages;
+  bool splits = false;
+  {
+    LockGuard guard(lock_);
+    Region& region = map_.region_of(&span);
+    for_each_huge_page(region, PageMap::slice_in(region, &span), length,
+                       [&](const HugePage& page, uint32_t mask) {
+                         if (page.backing != Backing::kHugePage) return;
+                         backing = Backing::kHugePage;
+                         splits = splits || mask != ~uint32_t{0};
+                       });
+  }
+  const size_t hold = read_hold(backing, band_of(length.bytes()));
+  const MemoryDecision decision =
+      decide(hold == 0 ? kForever : hold * kMillisecond, expected, !splits);
+  if (decision.action != MemoryAction::kLazyFree) return decision;
+  if (!backend_->lazily_free(map_.start_of(&span), length.bytes())) {
+    return {MemoryAction::kKeep, kForever};
+  }
+  count(counters.lazily_freed_bytes, length.bytes());
+  return decision;
+}
+
+void PageHeap::heed(const MemoryDecision& decision, Region& region, uint32_t slice, Slices length) {
+  const uint64_t until = backend_->coarse_time() + decision.until_ns;
+  for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
+    const uint32_t freed = mask & page.backed;
+    if (decision.action == MemoryAction::kPurge) {
+      // As if the sweep had seen it free before.
+      page.idle |= freed;
+      return;
+    }
+    // Those of one huge page go together.
+    page.lazily_freed |= freed;
+    page.lazy_until_ms = static_cast<uint32_t>(until / kMillisecond);
+    lazily_freed_.fetch_add(slices_in(freed), std::memory_order_relaxed);
+  });
+}
+
+}  // namespace hakmem

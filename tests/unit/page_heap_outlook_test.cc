@@ -1,0 +1,113 @@
+// What the page heap does with memory that is expected back.
+#include <gtest/gtest.h>
+#include <string.h>
+
+#include "base/units.h"
+#include "page_heap_fixture.h"
+
+namespace hakmem {
+namespace {
+
+class OutlookTest : public PageHeapTest {
+ protected:
+  static constexpr uint32_t kLength = 4 * kSlicesPerHugePage;
+
+  void SetUp() override {
+    PageHeapTest::SetUp();
+    fake.coarse_time = 1'000'000'000;
+    keep_ = heap_.allocate({kSlicesPerHugePage});
+  }
+
+  static uint64_t hold() { return read_hold(Backing::kSmallPages) * kMillisecond; }
+  static ExpectedReuse in_holds(uint64_t holds) { return {.ns = holds * hold(), .learned = true}; }
+
+  Span* dirty_span(uint32_t length, Backing backing = Backing::kSmallPages) {
+    Span* span = heap_.allocate({length}, {1}, backing);
+    memset(start(span), 1, Slices{length}.bytes());
+    return span;
+  }
+
+  // Steps of the sweep, until `nanoseconds` have passed.
+  void pass(uint64_t nanoseconds) {
+    const uint64_t end = fake.coarse_time + nanoseconds;
+    for (; fake.coarse_time < end; fake.coarse_time += hold() / 16) heap_.maintain();
+  }
+
+  Span* keep_;
+};
+
+TEST_F(OutlookTest, WarmMemoryIsTheKernelsUntilTwiceTheExpectationAndThenPurged) {
+  // Demand alone would have purged it as excess.
+  heap_.free(dirty_span(kLength), in_holds(4));
+  EXPECT_EQ(fake.lazily_freed_bytes, Slices{kLength}.bytes());
+  EXPECT_EQ(heap_.statistics().lazily_freed_bytes, Slices{kLength}.bytes());
+  pass(7 * hold());
+  EXPECT_EQ(fake.purged_bytes, 0u);
+  pass(4 * hold());
+  EXPECT_EQ(fake.purged_bytes, Slices{kLength}.bytes());
+  EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
+}
+
+TEST_F(OutlookTest, WhatIsReusedIsTheProgramsAgain) {
+  Span* span = dirty_span(kLength);
+  void* const place = start(span);
+  heap_.free(span, in_holds(4));
+  span = heap_.allocate({kLength});
+  EXPECT_EQ(start(span), place);
+  EXPECT_FALSE(span->zeroed);  // the kernel may have taken some of it, or none
+  EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
+  // Freed without an expectation it is held as any other.
+  heap_.free(span);
+  pass(4 * hold());
+  EXPECT_EQ(fake.purged_bytes, Slices{kLength}.bytes());
+}
+
+TEST_F(OutlookTest, ARefusalLeavesItHeldAsAnyOther) {
+  fake.refuse_lazy_free = true;
+  heap_.free(dirty_span(kLength), in_holds(4));
+  EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
+  pass(4 * hold());
+  EXPECT_EQ(fake.purged_bytes, Slices{kLength}.bytes());
+}
+
+TEST_F(OutlookTest, ARefutedExpectationIsNone) {
+  heap_.free(dirty_span(kLength), {.ns = 4 * hold(), .learned = false});
+  EXPECT_EQ(fake.lazily_freed_bytes, 0u);
+}
+
+TEST_F(OutlookTest, PartsOfHugePagesAreNeverFreedLazily) {
+  const uint32_t parts[] = {1, kSlicesPerHugePage / 2, kSlicesPerHugePage + 1};
+  for (const uint32_t length : parts) {
+    heap_.free(dirty_span(length, Backing::kHugePage), in_holds(4));
+    EXPECT_EQ(fake.lazily_freed_bytes, 0u) << length;
+  }
+  heap_.free(dirty_span(2 * kSlicesPerHugePage, Backing::kHugePage), in_holds(4));
+  EXPECT_EQ(fake.lazily_freed_bytes, HugePages{2}.bytes());
+}
+
+TEST_F(OutlookTest, ColdMemoryGoesWhenTheSweepNextComesBy) {
+  const auto rounds_until_purged = [this](ExpectedReuse expected) {
+    const size_t purged = fake.purged_bytes;
+    // Below what demand always lets stay, so that only the sweep takes it.
+    Span* span = dirty_span(kSlicesPerHugePage);
+    heap_.free(span, expected);
+    int steps = 0;
+    for (; fake.purged_bytes == purged && steps < 100; ++steps) pass(hold() / 16);
+    return steps;
+  };
+  const int unknown = rounds_until_purged({});
+  const int cold = rounds_until_purged(in_holds(100));
+  EXPECT_EQ(fake.lazily_freed_bytes, 0u);
+  EXPECT_LT(cold, 18);  // one round
+  EXPECT_GT(unknown, cold);
+}
+
+TEST_F(OutlookTest, PurgingAllTakesTheLazilyFreedAsWell) {
+  heap_.free(dirty_span(kLength), in_holds(4));
+  EXPECT_GE(heap_.purge_down_to({0}), Slices{kLength}.bytes());
+  EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
+  EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
+}
+
+}  // namespace
+}  // namespace hakmem
