@@ -76,6 +76,7 @@ typedef struct hakmem_statistics {
   uint64_t hold_small_pages;    /* ms that free memory stays backed; 0: for ever */
   uint64_t hold_huge_pages;
   uint64_t huge;                /* on transparent huge pages; UINT64_MAX if the kernel is silent */
+  uint64_t lazily_freed;        /* of retained, the kernel's whenever it is short of memory */
 } hakmem_statistics;
 
 /* Takes a snapshot. While other threads allocate, each number is right for some moment of its own.

@@ -90,7 +90,8 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
       .memory_price = memory_price().price(),
       .hold_small_pages = read_hold(MemoryKind::kSmallPages),
       .hold_huge_pages = read_hold(MemoryKind::kHugePage),
-      .huge = bytes_on_huge_pages()};
+      .huge = bytes_on_huge_pages(),
+      .lazily_freed = heap.lazily_freed_bytes};
   memcpy(statistics, &now, now.size);
   return 0;
 }

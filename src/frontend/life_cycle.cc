@@ -41,7 +41,10 @@ void apply_to_knobs(const Configuration& settings) {
     knobs.retained_limit.store(SIZE_MAX, std::memory_order_relaxed);
   }
   prepare_huge_pages(settings);
-  if (!settings.has(Feature::batch)) knobs.purge_batch.store(1, std::memory_order_relaxed);
+  if (!settings.has(Feature::batch)) {
+    knobs.purge_batch.store(1, std::memory_order_relaxed);
+    knobs.populate_slabs_from.store(SIZE_MAX, std::memory_order_relaxed);
+  }
 }
 
 PurgeRung first_purge_rung(const Configuration& settings) {

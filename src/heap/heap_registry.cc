@@ -42,6 +42,7 @@ ThreadHeap* make_heap(HeapState state) {
                  .stack_start = 0,
                  .next_colour = 0,
                  .small_slabs = {},
+                 .slabs = {},
                  .busy = false,
                  .thread = state == HeapState::kOwned ? this_thread() : chunk_next,
                  .next_registered = heaps.load(std::memory_order_relaxed),

@@ -93,6 +93,19 @@ void PageHeap::took_fresh_memory(const Span& span, Backing backing) {
   if (const Helper helper = helper_.load(std::memory_order_relaxed)) helper(Notice::kGrowth, {});
 }
 
+void PageHeap::populate(const Span& span) {
+  if (populate_refused_.load(std::memory_order_relaxed)) return;
+  const size_t bytes = Slices{span.slices}.bytes();
+  const uint64_t start = backend_->precise_time();
+  if (!backend_->populate(map_.start_of(&span), bytes)) {
+    populate_refused_.store(true, std::memory_order_relaxed);
+    return;
+  }
+  count(counters.populated_bytes, bytes);
+  count(counters.small_touched_bytes, bytes);
+  count(counters.small_touch_nanoseconds, backend_->precise_time() - start);
+}
+
 Span* PageHeap::allocate_locked(const Request& request) {
   const bool huge = request.backing == Backing::kHugePage;
   Request other = request;

@@ -62,6 +62,9 @@ class PageHeap {
   // Gives the slices behind the first `length` back.
   void shrink(Span* span, Slices length);
 
+  // Backs a span that was just allocated and reads as zeros, for a caller who expects to fill it.
+  void populate(const Span& span);
+
   // Moves the memory of the first `length` slices of a live span to a span that was just allocated;
   // the first reads as zeros afterwards. Both belong to the caller. kLost: the second must not be
   // used or freed any more.
@@ -282,6 +285,7 @@ class PageHeap {
   uint32_t claims_in_flight_ = 0;
   uint32_t displaced_ = 0;  // huge pages whose memory came from elsewhere
   std::atomic<bool> move_refused_{false};
+  std::atomic<bool> populate_refused_{false};
   std::atomic<Charge> charge_{Charge::kUnknown};
   std::atomic<Promotes> promotes_{Promotes::kUntested};
   PromotionTest promotion_test_ = nullptr;

@@ -88,6 +88,7 @@ constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .stack_start = 0,
                                 .next_colour = 0,
                                 .small_slabs = {},
+                                .slabs = {},
                                 .busy = false,
                                 .thread = 0,
                                 .next_registered = nullptr,
@@ -126,18 +127,27 @@ Backing ThreadHeap::backing_for(Slices slab) const {
   return fills ? Backing::kHugePage : Backing::kSmallPages;
 }
 
+Span* ThreadHeap::new_slab(SizeClass size_class) {
+  const Slices length = slices_of_slab(size_of_class(size_class));
+  const Backing backing = backing_for(length);
+  Span* slab = allocate_span(length, {1}, backing);
+  if (slab == nullptr) return nullptr;
+  const bool fills =
+      length.count == 1 && slabs[size_class].bytes() >= read_knob(knobs.populate_slabs_from);
+  if (fills && slab->zeroed && backing == Backing::kSmallPages) page_heap.populate(*slab);
+  if (length.count == 1) ++small_slabs.count;
+  slabs[size_class] = slabs[size_class] + length;
+  initialize_slab(*slab, size_class, next_colour++);
+  slab->heap = this;
+  set_owner(*slab, thread.load(std::memory_order_relaxed));
+  count(counters.slabs_created);
+  return slab;
+}
+
 Span* ThreadHeap::next_slab(SizeClass size_class) {
   Span* slab = available[size_class].pop_front();
-  if (slab == nullptr) {
-    const Slices length = slices_of_slab(size_of_class(size_class));
-    slab = allocate_span(length, {1}, backing_for(length));
-    if (slab == nullptr) return nullptr;
-    if (length.count == 1) ++small_slabs.count;
-    initialize_slab(*slab, size_class, next_colour++);
-    slab->heap = this;
-    set_owner(*slab, thread.load(std::memory_order_relaxed));
-    count(counters.slabs_created);
-  }
+  if (slab == nullptr) slab = new_slab(size_class);
+  if (slab == nullptr) return nullptr;
   slab->state = SlabState::kCurrent;
   slab->outstanding = kNotCounted;
   return slab;
@@ -212,6 +222,7 @@ void ThreadHeap::release(Span& slab) {
     (&slab)[distance].kind.store(SpanKind::kFree, std::memory_order_relaxed);
   }
   if (slab.slices == 1) --small_slabs.count;
+  slabs[slab.size_class] = slabs[slab.size_class] - Slices{slab.slices};
   count(counters.slabs_released);
   page_heap.free(&slab);
 }

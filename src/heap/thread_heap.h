@@ -37,7 +37,8 @@ struct alignas(64) ThreadHeap {
   ExtentCache extents;
   uintptr_t stack_start;  // about where the owner's stack was when it got the heap
   uint32_t next_colour;
-  Slices small_slabs;  // all its slabs of one slice
+  Slices small_slabs;                      // all its slabs of one slice
+  std::array<Slices, kSizeClasses> slabs;  // by size class
   // Set while queues and counts change. A fork in another thread meanwhile finds them torn.
   std::atomic<bool> busy;
   std::atomic<uintptr_t> thread;  // the owner's thread pointer
@@ -83,6 +84,7 @@ struct alignas(64) ThreadHeap {
 
  private:
   Span* next_slab(SizeClass size_class);
+  Span* new_slab(SizeClass size_class);
   Backing backing_for(Slices slab) const;
   void set_current(SizeClass size_class, Span* slab);
   bool reuse_pays(const Span& slab) const;

@@ -27,6 +27,9 @@ struct Knobs {
   // Memory in use within the last hold time, in bytes, from which on new extents lie on huge pages.
   // SIZE_MAX: never.
   std::atomic<size_t> huge_extents_from{size_t{96} << 20};
+  // Slabs of one size class of a thread, in bytes, from which on its new ones on small pages are
+  // backed at once: growth is expected to fill them. SIZE_MAX: never.
+  std::atomic<size_t> populate_slabs_from{size_t{256} << 10};
   // Ranges that go to the kernel in one purge; 1 turns batching off.
   std::atomic<size_t> purge_batch{64};
 };

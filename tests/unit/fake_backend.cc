@@ -52,6 +52,11 @@ size_t purge(const AddressRange* ranges, size_t count) {
   return kLinuxBackend.purge(ranges, count);
 }
 
+bool populate(void* start, size_t bytes) {
+  ++fake.populates;
+  return !fake.refuse_populate && kLinuxBackend.populate(start, bytes);
+}
+
 bool lazily_free(void*, size_t bytes) {
   if (fake.refuse_lazy_free) return false;
   fake.lazily_freed_bytes += bytes;
@@ -108,6 +113,7 @@ Backend make() {
   backend.coarse_time = coarse_time;
   backend.precise_time = coarse_time;
   backend.purge = purge;
+  backend.populate = populate;
   backend.lazily_free = lazily_free;
   backend.move = move;
   backend.renew = renew;

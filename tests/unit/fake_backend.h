@@ -21,6 +21,8 @@ struct FakeBackend {
   std::vector<AddressRange> promoted;
   uint64_t first_touch_nanoseconds = 50'000;
   uint64_t coarse_time = 1;
+  bool refuse_populate = false;
+  size_t populates = 0;  // asked for
   bool refuse_lazy_free = false;
   size_t lazily_freed_bytes = 0;
   std::vector<AddressRange> armed;  // by the deadlines

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include <algorithm>
+#include <chrono>
 #include <set>
+#include <thread>
 #include <vector>
 
 #include "heap/extent.h"
@@ -201,6 +203,51 @@ TEST(Heap, ForeignAddressesAreRefused) {
   int on_stack = 0;
   EXPECT_FALSE(heap_free(&on_stack, "free"));
   EXPECT_EQ(heap_usable_size(&on_stack, "test"), 0u);
+}
+
+TEST(Heap, AClassThatGrowsIsPopulatedAndOneBlockOfEachIsNot) {
+  ThreadScope scope;
+  heap_trim(0);
+  const auto populated = [] { return counters.populated_bytes.load(); };
+  const uint64_t before = populated();
+  std::vector<void*> blocks;
+  for (size_t size = 16; size <= kSmallLimit; size += 128) blocks.push_back(scope.allocate(size));
+  EXPECT_EQ(populated(), before);
+  for (size_t bytes = 0; bytes < 4 << 20; bytes += 64) blocks.push_back(scope.allocate(64));
+  // All but the first slabs.
+  EXPECT_GE(populated() - before, size_t{3} << 20);
+  EXPECT_LE(populated() - before, size_t{4} << 20);
+  for (void* block : blocks) ThreadScope::release(block);
+}
+
+// Reached from one place or from another.
+[[gnu::noinline]] void* from_one_place(ThreadHeap* heap, size_t size) {
+  return heap_allocate(heap, size, __builtin_return_address(0));
+}
+
+TEST(Heap, ASiteWhoseBlocksComeBackLateIsFreedLazily) {
+  ThreadScope scope;
+  constexpr size_t kSize = size_t{16} << 20;  // too large for the thread's cache
+  const auto freed = [] { return counters.lazily_freed_bytes.load(); };
+  const auto pause = std::chrono::milliseconds(read_hold(MemoryKind::kSmallPages) * 2);
+  const uint64_t before = freed();
+  for (int round = 0; round < 4; ++round) {
+    void* block = from_one_place(scope.heap(), kSize);
+    memset(block, round + 1, kSize);
+    ThreadScope::release(block);
+    std::this_thread::sleep_for(pause);
+  }
+  // The first free knows nothing, the later ones what happened before.
+  EXPECT_GE(freed() - before, 2 * kSize);
+  const uint64_t after = freed();
+  for (int round = 0; round < 4; ++round) {
+    ThreadScope::release(heap_allocate(scope.heap(), kSize, &scope));  // another place
+  }
+  EXPECT_EQ(freed(), after);
+  // What the kernel may have taken is not called zero.
+  auto* block = static_cast<unsigned char*>(heap_allocate_zeroed(scope.heap(), kSize));
+  for (size_t at = 0; at < kSize; ++at) ASSERT_EQ(block[at], 0);
+  ThreadScope::release(block);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -377,6 +378,21 @@ TEST_F(PageHeapTest, DearFirstTouchesPausePromotion) {
   while (!allocate_promoted()) ++longer;
   EXPECT_GT(longer, pause + pause / 2);
   for (int count = 0; count < 40; ++count) EXPECT_TRUE(allocate_promoted());
+}
+
+TEST_F(PageHeapTest, WhatIsPopulatedHasItsMemoryAndReadsAsZeros) {
+  Span* span = heap_.allocate({3});
+  heap_.populate(*span);
+  std::vector<unsigned char> resident(Slices{3}.bytes() / kFakeBackend.page_size());
+  ASSERT_EQ(mincore(start(span), Slices{3}.bytes(), resident.data()), 0);
+  for (const unsigned char page : resident) EXPECT_EQ(page & 1, 1);
+  for (size_t at = 0; at < Slices{3}.bytes(); ++at) ASSERT_EQ(start(span)[at], 0);
+}
+
+TEST_F(PageHeapTest, AKernelThatPopulatesNothingIsAskedOnce) {
+  fake.refuse_populate = true;
+  for (int count = 0; count < 3; ++count) heap_.populate(*heap_.allocate({1}));
+  EXPECT_EQ(fake.populates, 1u);
 }
 
 int promotion_tests = 0;

@@ -13,6 +13,9 @@
 #include "base/log.h"
 #include "base/system_call.h"
 
+#ifndef MADV_POPULATE_WRITE  // Linux 5.14
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #define MADV_GUARD_REMOVE 103
@@ -159,6 +162,10 @@ uint64_t first_touch(void* page) {
   return precise_time() - start;
 }
 
+bool populate(void* start, size_t bytes) {
+  return system_call(SYS_madvise, start, bytes, MADV_POPULATE_WRITE) == 0;
+}
+
 uint64_t coarse_time() {
   return nanoseconds_of(CLOCK_MONOTONIC_COARSE);
 }
@@ -177,6 +184,7 @@ constinit const Backend kLinuxBackend = {
     .decommit = decommit,
     .promote = promote,
     .first_touch = first_touch,
+    .populate = populate,
     .coarse_time = coarse_time,
     .precise_time = precise_time,
     .purge = purge_ranges,
