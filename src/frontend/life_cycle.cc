@@ -24,6 +24,7 @@
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
+#include "policy/call_sites.h"
 #include "policy/knobs.h"
 
 namespace hakmem {
@@ -32,6 +33,8 @@ namespace {
 constinit bool started = false;
 constinit bool exit_key_made = false;
 constinit pthread_key_t exit_key;
+constinit const PageHeap::Outlook kOutlook{.wanted = call_site_wants,
+                                           .given_up = call_site_gave_up};
 
 void apply_to_knobs(const Configuration& settings) {
   if (!settings.has(Feature::bigcache)) {
@@ -134,6 +137,7 @@ void start_up() {
   apply_to_knobs(configuration());
   start_purging_at(first_purge_rung(configuration()));
   prepare_upkeep();
+  if (configuration().has(Feature::bigcache)) page_heap.set_outlook(kOutlook);
   prepare_background();
 }
 

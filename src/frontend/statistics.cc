@@ -19,7 +19,7 @@ constexpr size_t kCounters = 0
 #include "telemetry/counters.def"
 #undef HAKMEM_COUNTER
     ;
-constexpr size_t kGauges = 18;
+constexpr size_t kGauges = 21;
 static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
@@ -29,6 +29,9 @@ size_t collect_statistics(Statistic* statistics) {
   const CostEstimates& costs = cost_estimates();
   const auto purge = [&](MemoryKind kind) { return costs.purge_per_mib(kind); };
   const auto fault = [&](MemoryKind kind) { return costs.fault_per_mib(kind); };
+  const auto hits = [&](SizeBand band) {
+    return heap.extent_cache_hits[static_cast<size_t>(band)];
+  };
   const Statistic gauges[] = {
       {"allocated", heap.allocated_bytes, "bytes in live blocks"},
       {"active", heap.active_bytes, "bytes of slabs and extents with live blocks"},
@@ -40,8 +43,12 @@ size_t collect_statistics(Statistic* statistics) {
       {"lazily_freed", heap.lazily_freed_bytes, "of retained, bytes that the kernel may take"},
       {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
       {"page_faults", process_page_faults(), "page faults of the process without a file"},
-      {"extent_cache_hits", heap.extent_cache_hits,
+      {"extent_cache_hits",
+       hits(SizeBand::k256KiB) + hits(SizeBand::k2MiB) + hits(SizeBand::k16MiB),
        "extents served from the thread's own freed ones"},
+      {"extent_hits_256k", hits(SizeBand::k256KiB), "of those, up to 256 KiB"},
+      {"extent_hits_2m", hits(SizeBand::k2MiB), "of those, up to 2 MiB"},
+      {"extent_hits_16m", hits(SizeBand::k16MiB), "of those, larger"},
       {"memory_price", memory_price().price(), "ns for holding an idle MiB for a second"},
       {"small_purge_cost", purge(MemoryKind::kSmallPages), "ns to give a MiB back"},
       {"small_fault_cost", fault(MemoryKind::kSmallPages), "ns to touch a MiB anew"},

@@ -10,7 +10,6 @@
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
-#include "policy/thermal.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -60,29 +59,6 @@ Backing backing_of_extents() {
 
 constinit CacheQuotas cache_quotas;
 
-namespace {
-
-// Who asks for large blocks, and how soon again. What a thread's cache serves is not looked up:
-// that it came back at once is known.
-constinit ThermalTable sites;
-
-// The extent leaves the threads' caches.
-void give_up(Span* extent) {
-  ExpectedReuse expected;
-  if (extent->site != kUnknownSite) {
-    const uint64_t now = page_heap.backend().coarse_time();
-    sites.freed(extent->site, now);
-    expected = sites.expected_reuse(extent->site, now);
-  }
-  page_heap.free(extent, expected);
-}
-
-void note_demand(uint32_t site) {
-  if (site != kUnknownSite) sites.allocated(site, page_heap.backend().coarse_time());
-}
-
-}  // namespace
-
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const void* caller) {
   if (bytes > kLargestExtent || alignment > kLargestExtent) return nullptr;
   const Fit fit = fit_of(bytes, alignment);
@@ -97,7 +73,8 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const vo
   } else {
     // What other threads freed may be the memory that is wanted.
     if (cache != &kNoHeap) cache->settle_remote_frees();
-    note_demand(site);
+    // That what a thread's cache serves came back at once is known.
+    page_heap.note_wanted(site);
     extent = allocate_span(fit.length, aligned, backing_of_extents());
     const bool coloured = fit.coloured && extent != nullptr;
     // Where memory is short, a colour is not worth a slice.
@@ -125,11 +102,11 @@ void free_extent(Span* extent) {
   const size_t limit = read_knob(knobs.thread_cache_limit);
   const size_t bytes = Slices{extent->slices}.bytes();
   if (heap == &kNoHeap || bytes > limit / 2 || !has_room(heap->extents, bytes, limit)) {
-    give_up(extent);
+    page_heap.free(extent, extent->site);
     return;
   }
   extent->kind.store(SpanKind::kCachedExtent, std::memory_order_relaxed);
-  if (Span* displaced = heap->extents.put(extent)) give_up(displaced);
+  if (Span* displaced = heap->extents.put(extent)) page_heap.free(displaced, displaced->site);
 }
 
 bool resize_extent(Span* extent, size_t bytes) {
@@ -173,7 +150,7 @@ Span* move_extent(Span* extent, size_t bytes) {
 
 void drop_cached_extents(ThreadHeap& heap) {
   for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
-    if (Span* extent = heap.extents.take_any(slot)) give_up(extent);
+    if (Span* extent = heap.extents.take_any(slot)) page_heap.free(extent, extent->site);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "base/bits.h"
 #include "base/units.h"
 #include "heap/span.h"
+#include "policy/knobs.h"
 
 namespace hakmem {
 
@@ -48,7 +49,8 @@ class ExtentCache {
       if (extent != nullptr) {
         worth_ = std::min(worth_ + 1, kSlots * kWorthPerSlot);
         note_use();
-        hits_.store(hits_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        std::atomic<uint64_t>& hits = hits_[static_cast<size_t>(band_of(length.bytes()))];
+        hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return extent;
       }
     }
@@ -88,7 +90,9 @@ class ExtentCache {
   Slices quota;  // of cache_quotas; the owner's
 
   // Since the heap was made. Kept per heap: a shared counter would cost an atomic addition here.
-  uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
+  uint64_t hits(SizeBand band) const {
+    return hits_[static_cast<size_t>(band)].load(std::memory_order_relaxed);
+  }
 
  private:
   // Memory that waits here serves nobody else. Every hit makes up for one extent that left unused:
@@ -122,7 +126,7 @@ class ExtentCache {
   std::array<std::atomic<Span*>, kSlots> slots_{};
   uint32_t oldest_ = 0;
   uint32_t worth_ = kSlots * kWorthPerSlot;
-  std::atomic<uint64_t> hits_{0};
+  std::array<std::atomic<uint64_t>, kSizeBands> hits_{};
   std::atomic<uint32_t> uses_{0};
   uint32_t uses_seen_ = 0;
 };

@@ -3,10 +3,12 @@
 // Never: errno, configuration, libc's allocator; those are the frontend's.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
 #include "heap/thread_heap.h"
+#include "policy/knobs.h"
 
 namespace hakmem {
 
@@ -53,7 +55,8 @@ struct HeapStatistics {
   size_t lazily_freed_bytes;  // of those, the kernel's when it is short
   size_t mapped_bytes;        // committed for data
   size_t metadata_bytes;
-  uint64_t extent_cache_hits;  // allocations served from the thread's own freed extents
+  // Allocations served from the thread's own freed extents, by SizeBand.
+  std::array<uint64_t, kSizeBands> extent_cache_hits;
 };
 
 // A snapshot; while other threads allocate, each number is right for some moment of its own, and

@@ -73,7 +73,9 @@ HeapStatistics heap_statistics() {
   sum.mapped_bytes = pages.mapped_bytes;
   sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes();
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
-    sum.extent_cache_hits += heap->extents.hits();
+    for (size_t band = 0; band < kSizeBands; ++band) {
+      sum.extent_cache_hits[band] += heap->extents.hits(static_cast<SizeBand>(band));
+    }
   }
   return sum;
 }

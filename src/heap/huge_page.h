@@ -9,7 +9,7 @@
 
 #include "base/bits.h"
 #include "base/units.h"
-#include "policy/memory_kind.h"
+#include "policy/knobs.h"
 
 namespace hakmem {
 

@@ -370,9 +370,9 @@ void PageHeap::remove_retained(HugePage& page, uint32_t slices) {
   page.lazily_freed &= ~slices;
 }
 
-void PageHeap::free(Span* span, ExpectedReuse expected) {
-  MemoryDecision decision{MemoryAction::kKeep, kForever};
-  if (expected.ns != 0) decision = look_ahead(*span, expected);
+void PageHeap::free(Span* span, uint32_t site) {
+  MemoryDecision decision;
+  if (site != kUnknownSite && outlook_ != nullptr) decision = look_ahead(*span, site);
   bool sweep;
   {
     LockGuard guard(lock_);

@@ -12,12 +12,13 @@
 #include "backend/deadlines.h"
 #include "base/lock.h"
 #include "base/units.h"
+#include "heap/call_site.h"
 #include "heap/demand.h"
 #include "heap/huge_page.h"
 #include "heap/memory_moves.h"
 #include "heap/page_map.h"
 #include "heap/promotion.h"
-#include "policy/memory_decision.h"
+#include "policy/knobs.h"
 
 namespace hakmem {
 
@@ -52,10 +53,9 @@ class PageHeap {
   // `backing` is a wish: memory of the other kind serves when there is no more of it.
   Span* allocate(Slices length, Slices alignment = {1}, Backing backing = Backing::kSmallPages);
 
-  // The span's memory stays backed for reuse up to the retained limit; where it is expected back
-  // later than it is worth holding, the kernel may have it meanwhile, or it goes with the next
-  // batch.
-  void free(Span* span, ExpectedReuse expected = {});
+  // The span's memory stays backed for reuse up to the retained limit; where the outlook of its
+  // call site says so, the kernel may have it meanwhile, or it goes with the next batch.
+  void free(Span* span, uint32_t site = kUnknownSite);
 
   // Grows a span in place; false when the slices behind it are taken or cannot be committed.
   bool extend(Span* span, Slices length);
@@ -88,6 +88,18 @@ class PageHeap {
   };
   using Helper = bool (*)(Notice notice, Slices excess);
   void set_helper(Helper helper) { helper_.store(helper, std::memory_order_release); }
+
+  // Who learns when call sites want their memory back. `now_ns` is the backend's coarse time.
+  struct Outlook {
+    // A span of the site is wanted.
+    void (*wanted)(uint32_t site, uint64_t now_ns);
+    // One was freed: what becomes of its memory.
+    MemoryDecision (*given_up)(uint32_t site, uint64_t now_ns, size_t bytes, MemoryKind kind,
+                               bool may_be_lazily_freed);
+  };
+  // Before other threads allocate; `outlook` stays alive. Without one all memory is held alike.
+  void set_outlook(const Outlook& outlook) { outlook_ = &outlook; }
+  void note_wanted(uint32_t site);
 
   // Lends what is retained to the kernel, which purges it at a deadline unless it is wanted before,
   // be it that the program sleeps by then; what was lent before comes back first. From any thread.
@@ -212,9 +224,8 @@ class PageHeap {
   // `whole`: the span's length with them.
   bool take(Region& region, uint32_t slice, Slices length, Slices whole);
   void give_back(Region& region, uint32_t slice, Slices length);
-  // What becomes of a span that is expected back then; the kernel has it already where that is
-  // kLazyFree.
-  MemoryDecision look_ahead(const Span& span, ExpectedReuse expected);
+  // What becomes of the span's memory; the kernel has it already where that is kLazyFree.
+  MemoryDecision look_ahead(const Span& span, uint32_t site);
   void heed(const MemoryDecision& decision, Region& region, uint32_t slice, Slices length);
   Span* make_span(Region& region, uint32_t slice, const Request& request);
   bool may_move();
@@ -290,6 +301,7 @@ class PageHeap {
   std::atomic<Promotes> promotes_{Promotes::kUntested};
   PromotionTest promotion_test_ = nullptr;
   std::atomic<Helper> helper_{nullptr};
+  const Outlook* outlook_ = nullptr;
   Lock lending_lock_{LockRank::kLending};
   const Deadlines* deadlines_ = nullptr;
   std::atomic<bool> lent_{false};

@@ -4,13 +4,18 @@
 #include "base/units.h"
 #include "heap/page_heap.h"
 #include "heap/slices_of_region.h"
-#include "policy/knobs.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
 
+void PageHeap::note_wanted(uint32_t site) {
+  if (site != kUnknownSite && outlook_ != nullptr) {
+    outlook_->wanted(site, backend_->coarse_time());
+  }
+}
+
 // The span is the caller's still, so that nobody uses it while the kernel is told.
-MemoryDecision PageHeap::look_ahead(const Span& span, ExpectedReuse expected) {
+MemoryDecision PageHeap::look_ahead(const Span& span, uint32_t site) {
   const Slices length{span.slices};
   Backing backing = Backing::kSmallPages;
   bool splits = false;
@@ -24,13 +29,10 @@ MemoryDecision PageHeap::look_ahead(const Span& span, ExpectedReuse expected) {
                          splits = splits || mask != ~uint32_t{0};
                        });
   }
-  const size_t hold = read_hold(backing, band_of(length.bytes()));
   const MemoryDecision decision =
-      decide(hold == 0 ? kForever : hold * kMillisecond, expected, !splits);
+      outlook_->given_up(site, backend_->coarse_time(), length.bytes(), backing, !splits);
   if (decision.action != MemoryAction::kLazyFree) return decision;
-  if (!backend_->lazily_free(map_.start_of(&span), length.bytes())) {
-    return {MemoryAction::kKeep, kForever};
-  }
+  if (!backend_->lazily_free(map_.start_of(&span), length.bytes())) return {};
   count(counters.lazily_freed_bytes, length.bytes());
   return decision;
 }

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "policy/memory_kind.h"
+#include "policy/memory_terms.h"
 
 namespace hakmem {
 

@@ -1,14 +1,15 @@
 // Owns: what becomes of one piece of freed memory, by when it is expected back.
-// Called by: the page heap, when an extent is freed whose call site is known.
+// Called by: call_sites.cc.
 // Never: the act itself, a clock, a price; the hold time has them in it.
 #pragma once
 
 #include <cstdint>
 
+#include "policy/memory_terms.h"
+
 namespace hakmem {
 
 // The bounds of hold times, in nanoseconds.
-inline constexpr uint64_t kForever = UINT64_MAX;
 inline constexpr uint64_t kShortestHold = 1'000'000;
 inline constexpr uint64_t kLongestHold = 1'000'000'000;
 // Reuse that is expected within this many hold times is not worth rent, but lazy freeing.
@@ -28,19 +29,6 @@ enum class ThermalClass : uint8_t {
 
 // For memory that is worth holding for `hold_ns`.
 ThermalClass thermal_class(ExpectedReuse expected, uint64_t hold_ns);
-
-enum class MemoryAction : uint8_t {
-  kKeep,      // stays backed
-  kLazyFree,  // MADV_FREE at once: the kernel may take it, reuse before that costs nothing
-  kPurge,     // MADV_DONTNEED with the next batch
-};
-
-struct MemoryDecision {
-  MemoryAction action;
-  // Nanoseconds after the free at which memory that nobody reused is to be purged: resident memory
-  // falls only then. 0 for kPurge; kForever: never.
-  uint64_t until_ns;
-};
 
 // For memory that was just freed and is worth holding for `hold_ns`. kLazyFree is only answered
 // where `may_be_lazily_freed`: not for parts of huge pages, which MADV_FREE would split, 150 to 212

@@ -9,7 +9,7 @@
 
 #include "policy/cost_estimates.h"
 #include "policy/memory_decision.h"
-#include "policy/memory_kind.h"
+#include "policy/memory_terms.h"
 
 namespace hakmem {
 

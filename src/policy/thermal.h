@@ -1,5 +1,5 @@
 // Owns: how soon memory that a call site freed is wanted by the same site again.
-// Called by: frees and allocations of extents, with the hash of their site.
+// Called by: call_sites.cc.
 // Never: called for small blocks; a lock, a clock, a read-modify-write.
 #pragma once
 

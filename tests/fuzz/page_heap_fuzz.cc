@@ -19,6 +19,16 @@ void require(bool condition) {
   if (!condition) abort();
 }
 
+MemoryDecision outlook;
+
+constinit const PageHeap::Outlook kOutlook{
+    .wanted = [](uint32_t, uint64_t) {},
+    .given_up =
+        [](uint32_t, uint64_t, size_t, MemoryKind, bool may_be_lazily_freed) {
+          const bool splits = outlook.action == MemoryAction::kLazyFree && !may_be_lazily_freed;
+          return splits ? MemoryDecision{} : outlook;
+        }};
+
 class Model {
  public:
   explicit Model(PageHeap& heap) : heap_(heap) {}
@@ -36,10 +46,10 @@ class Model {
 
   Span* choose(size_t choice) { return spans_[choice % spans_.size()]; }
 
-  void remove(Span* span, ExpectedReuse expected = {}) {
+  void remove(Span* span, uint32_t site = kUnknownSite) {
     require(first_byte_of_each_slice_is(start_of(span), {span->slices}, 7));
     forget(span);
-    heap_.free(span, expected);
+    heap_.free(span, site);
   }
 
   // As realloc does.
@@ -123,6 +133,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   PageHeap heap;
   heap.set_backend(kFakeBackend);
   heap.set_deadlines(kFakeDeadlines);
+  heap.set_outlook(kOutlook);
   knobs.retained_limit.store(size_t{8} << 20);
   Input input(data, size);
   fake.commit_is_charged = (input.byte() & 1) != 0;
@@ -144,9 +155,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         }
         case 3:
           if (!model.empty()) {
-            const uint64_t milliseconds = action < 128 ? 0 : choice * uint64_t{16};
-            model.remove(model.choose(choice),
-                         {.ns = milliseconds * kMillisecond, .learned = action % 16 < 12});
+            outlook = {static_cast<MemoryAction>(action % 3), choice * uint64_t{16} * kMillisecond};
+            model.remove(model.choose(choice), action < 128 ? kUnknownSite : 1);
           }
           break;
         case 4:

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "heap/extent.h"
+#include "policy/call_sites.h"
 #include "policy/knobs.h"
 #include "telemetry/counters.h"
 #include "thread_heap_fixture.h"
@@ -226,7 +227,10 @@ TEST(Heap, AClassThatGrowsIsPopulatedAndOneBlockOfEachIsNot) {
 }
 
 TEST(Heap, ASiteWhoseBlocksComeBackLateIsFreedLazily) {
+  static constexpr PageHeap::Outlook kOutlook{.wanted = call_site_wants,
+                                              .given_up = call_site_gave_up};
   ThreadScope scope;
+  page_heap.set_outlook(kOutlook);
   constexpr size_t kSize = size_t{16} << 20;  // too large for the thread's cache
   const auto freed = [] { return counters.lazily_freed_bytes.load(); };
   const auto pause = std::chrono::milliseconds(read_hold(MemoryKind::kSmallPages) * 2);

@@ -35,6 +35,7 @@ class LendTest : public PageHeapTest {
       span = heap_.allocate({kSlicesPerHugePage / 2});
       for (size_t at = 0; at < kSpanBytes; ++at) zeros += start(span)[at] == 0 ? 1 : 0;
     }
+    EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
     return zeros;
   }
 

@@ -4,9 +4,20 @@
 
 #include "base/units.h"
 #include "page_heap_fixture.h"
+#include "policy/memory_decision.h"
 
 namespace hakmem {
 namespace {
+
+// What the call site is believed to do next.
+ExpectedReuse expected;
+
+constinit const PageHeap::Outlook kOutlook{
+    .wanted = [](uint32_t, uint64_t) {},
+    .given_up =
+        [](uint32_t, uint64_t, size_t, MemoryKind kind, bool may_be_lazily_freed) {
+          return decide(read_hold(kind) * kMillisecond, expected, may_be_lazily_freed);
+        }};
 
 class OutlookTest : public PageHeapTest {
  protected:
@@ -15,11 +26,18 @@ class OutlookTest : public PageHeapTest {
   void SetUp() override {
     PageHeapTest::SetUp();
     fake.coarse_time = 1'000'000'000;
+    heap_.set_outlook(kOutlook);
     keep_ = heap_.allocate({kSlicesPerHugePage});
   }
 
   static uint64_t hold() { return read_hold(Backing::kSmallPages) * kMillisecond; }
   static ExpectedReuse in_holds(uint64_t holds) { return {.ns = holds * hold(), .learned = true}; }
+
+  void free_expecting(Span* span, ExpectedReuse reuse) {
+    constexpr uint32_t kSite = 1;
+    expected = reuse;
+    heap_.free(span, kSite);
+  }
 
   Span* dirty_span(uint32_t length, Backing backing = Backing::kSmallPages) {
     Span* span = heap_.allocate({length}, {1}, backing);
@@ -38,7 +56,7 @@ class OutlookTest : public PageHeapTest {
 
 TEST_F(OutlookTest, WarmMemoryIsTheKernelsUntilTwiceTheExpectationAndThenPurged) {
   // Demand alone would have purged it as excess.
-  heap_.free(dirty_span(kLength), in_holds(4));
+  free_expecting(dirty_span(kLength), in_holds(4));
   EXPECT_EQ(fake.lazily_freed_bytes, Slices{kLength}.bytes());
   EXPECT_EQ(heap_.statistics().lazily_freed_bytes, Slices{kLength}.bytes());
   pass(7 * hold());
@@ -51,7 +69,7 @@ TEST_F(OutlookTest, WarmMemoryIsTheKernelsUntilTwiceTheExpectationAndThenPurged)
 TEST_F(OutlookTest, WhatIsReusedIsTheProgramsAgain) {
   Span* span = dirty_span(kLength);
   void* const place = start(span);
-  heap_.free(span, in_holds(4));
+  free_expecting(span, in_holds(4));
   span = heap_.allocate({kLength});
   EXPECT_EQ(start(span), place);
   EXPECT_FALSE(span->zeroed);  // the kernel may have taken some of it, or none
@@ -64,33 +82,33 @@ TEST_F(OutlookTest, WhatIsReusedIsTheProgramsAgain) {
 
 TEST_F(OutlookTest, ARefusalLeavesItHeldAsAnyOther) {
   fake.refuse_lazy_free = true;
-  heap_.free(dirty_span(kLength), in_holds(4));
+  free_expecting(dirty_span(kLength), in_holds(4));
   EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
   pass(4 * hold());
   EXPECT_EQ(fake.purged_bytes, Slices{kLength}.bytes());
 }
 
 TEST_F(OutlookTest, ARefutedExpectationIsNone) {
-  heap_.free(dirty_span(kLength), {.ns = 4 * hold(), .learned = false});
+  free_expecting(dirty_span(kLength), {.ns = 4 * hold(), .learned = false});
   EXPECT_EQ(fake.lazily_freed_bytes, 0u);
 }
 
 TEST_F(OutlookTest, PartsOfHugePagesAreNeverFreedLazily) {
   const uint32_t parts[] = {1, kSlicesPerHugePage / 2, kSlicesPerHugePage + 1};
   for (const uint32_t length : parts) {
-    heap_.free(dirty_span(length, Backing::kHugePage), in_holds(4));
+    free_expecting(dirty_span(length, Backing::kHugePage), in_holds(4));
     EXPECT_EQ(fake.lazily_freed_bytes, 0u) << length;
   }
-  heap_.free(dirty_span(2 * kSlicesPerHugePage, Backing::kHugePage), in_holds(4));
+  free_expecting(dirty_span(2 * kSlicesPerHugePage, Backing::kHugePage), in_holds(4));
   EXPECT_EQ(fake.lazily_freed_bytes, HugePages{2}.bytes());
 }
 
 TEST_F(OutlookTest, ColdMemoryGoesWhenTheSweepNextComesBy) {
-  const auto rounds_until_purged = [this](ExpectedReuse expected) {
+  const auto rounds_until_purged = [this](ExpectedReuse reuse) {
     const size_t purged = fake.purged_bytes;
     // Below what demand always lets stay, so that only the sweep takes it.
     Span* span = dirty_span(kSlicesPerHugePage);
-    heap_.free(span, expected);
+    free_expecting(span, reuse);
     int steps = 0;
     for (; fake.purged_bytes == purged && steps < 100; ++steps) pass(hold() / 16);
     return steps;
@@ -103,7 +121,7 @@ TEST_F(OutlookTest, ColdMemoryGoesWhenTheSweepNextComesBy) {
 }
 
 TEST_F(OutlookTest, PurgingAllTakesTheLazilyFreedAsWell) {
-  heap_.free(dirty_span(kLength), in_holds(4));
+  free_expecting(dirty_span(kLength), in_holds(4));
   EXPECT_GE(heap_.purge_down_to({0}), Slices{kLength}.bytes());
   EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
   EXPECT_EQ(heap_.statistics().retained_bytes, 0u);

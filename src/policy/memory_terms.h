@@ -1,6 +1,6 @@
-// Owns: the kinds and sizes of memory that costs and hold times are told apart by.
+// Owns: the terms of decisions about memory: its kinds, its sizes, what may become of it.
 // Called by: the policy, the knobs and, through them, the heap.
-// Never: a number that is measured.
+// Never: a number that is measured, a function that decides.
 #pragma once
 
 #include <array>
@@ -28,5 +28,20 @@ constexpr SizeBand band_of(size_t bytes) {
   while (band + 1 < kSizeBands && bytes > kBandSizes[band]) ++band;
   return static_cast<SizeBand>(band);
 }
+
+enum class MemoryAction : uint8_t {
+  kKeep,      // stays backed
+  kLazyFree,  // MADV_FREE at once: the kernel may take it, reuse before that costs nothing
+  kPurge,     // MADV_DONTNEED with the next batch
+};
+
+inline constexpr uint64_t kForever = UINT64_MAX;  // nanoseconds
+
+struct MemoryDecision {
+  MemoryAction action = MemoryAction::kKeep;
+  // Nanoseconds after the free at which memory that nobody reused is to be purged: resident memory
+  // falls only then. 0 for kPurge; kForever: never.
+  uint64_t until_ns = kForever;
+};
 
 }  // namespace hakmem
