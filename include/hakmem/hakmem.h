@@ -73,7 +73,7 @@ typedef struct hakmem_statistics {
   uint64_t moved;               /* moved by their page tables: free memory, and by realloc */
   uint64_t page_faults;         /* of the process, that needed no file */
   uint64_t memory_price;        /* ns for holding an idle MiB for a second, pressure included */
-  uint64_t hold_small_pages;    /* ms that free memory stays backed; 0: for ever */
+  uint64_t hold_small_pages;    /* ms that 2 MiB of free memory stay backed; 0: for ever */
   uint64_t hold_huge_pages;
   uint64_t huge;                /* on transparent huge pages; UINT64_MAX if the kernel is silent */
   uint64_t lazily_freed;        /* of retained, the kernel's whenever it is short of memory */

@@ -48,8 +48,8 @@ struct Backend {
   // Writes a zero to a committed page that reads as zeros; the nanoseconds that it took.
   uint64_t (*first_touch)(void* page);
   // Has the kernel back a committed range with memory in one call, which takes 15 to 20 % less than
-  // as many faults of small pages. False where the kernel cannot (MADV_POPULATE_WRITE, Linux 5.14)
-  // or has no memory.
+  // as many faults of small pages. False where the kernel cannot (MADV_POPULATE_WRITE, Linux 5.14);
+  // where it has no memory the range is left as it is.
   bool (*populate)(void* start, size_t bytes);
   // Nanoseconds of a monotonic clock, right to a few milliseconds, read within 10 ns.
   uint64_t (*coarse_time)();

@@ -32,6 +32,8 @@ size_t collect_statistics(Statistic* statistics) {
   const auto hits = [&](SizeBand band) {
     return heap.extent_cache_hits[static_cast<size_t>(band)];
   };
+  const uint64_t short_hits = hits(SizeBand::k64KiB) + hits(SizeBand::k256KiB);
+  const uint64_t all_hits = short_hits + hits(SizeBand::k2MiB) + hits(SizeBand::k16MiB);
   const Statistic gauges[] = {
       {"allocated", heap.allocated_bytes, "bytes in live blocks"},
       {"active", heap.active_bytes, "bytes of slabs and extents with live blocks"},
@@ -43,10 +45,8 @@ size_t collect_statistics(Statistic* statistics) {
       {"lazily_freed", heap.lazily_freed_bytes, "of retained, bytes that the kernel may take"},
       {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
       {"page_faults", process_page_faults(), "page faults of the process without a file"},
-      {"extent_cache_hits",
-       hits(SizeBand::k256KiB) + hits(SizeBand::k2MiB) + hits(SizeBand::k16MiB),
-       "extents served from the thread's own freed ones"},
-      {"extent_hits_256k", hits(SizeBand::k256KiB), "of those, up to 256 KiB"},
+      {"extent_cache_hits", all_hits, "extents served from the thread's own freed ones"},
+      {"extent_hits_256k", short_hits, "of those, up to 256 KiB"},
       {"extent_hits_2m", hits(SizeBand::k2MiB), "of those, up to 2 MiB"},
       {"extent_hits_16m", hits(SizeBand::k16MiB), "of those, larger"},
       {"memory_price", memory_price().price(), "ns for holding an idle MiB for a second"},

@@ -95,6 +95,12 @@ void PageHeap::took_fresh_memory(const Span& span, Backing backing) {
 
 void PageHeap::populate(const Span& span) {
   if (populate_refused_.load(std::memory_order_relaxed)) return;
+  {
+    LockGuard guard(lock_);
+    const Region& region = map_.region_of(&span);
+    const uint32_t slice = PageMap::slice_in(region, &span);
+    if (region.huge_pages[slice / kSlicesPerHugePage].backing == Backing::kHugePage) return;
+  }
   const size_t bytes = Slices{span.slices}.bytes();
   const uint64_t start = backend_->precise_time();
   if (!backend_->populate(map_.start_of(&span), bytes)) {
@@ -366,8 +372,11 @@ void PageHeap::add_retained(HugePage& page, uint32_t slices) {
 
 void PageHeap::remove_retained(HugePage& page, uint32_t slices) {
   retained_in(page.backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
-  lazily_freed_.fetch_sub(slices_in(page.lazily_freed & slices), std::memory_order_relaxed);
-  page.lazily_freed &= ~slices;
+  // The kernel takes a huge page as a whole or, once part of it is written, not at all.
+  const bool whole = page.backing == Backing::kHugePage && slices != 0;
+  const uint32_t taken = page.lazily_freed & (whole ? ~uint32_t{0} : slices);
+  lazily_freed_.fetch_sub(slices_in(taken), std::memory_order_relaxed);
+  page.lazily_freed &= ~taken;
 }
 
 void PageHeap::free(Span* span, uint32_t site) {

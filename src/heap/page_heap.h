@@ -62,7 +62,8 @@ class PageHeap {
   // Gives the slices behind the first `length` back.
   void shrink(Span* span, Slices length);
 
-  // Backs a span that was just allocated and reads as zeros, for a caller who expects to fill it.
+  // Backs a span below a huge page that was just allocated and reads as zeros, if it is on small
+  // pages: for a caller who expects to fill it.
   void populate(const Span& span);
 
   // Moves the memory of the first `length` slices of a live span to a span that was just allocated;
@@ -253,9 +254,14 @@ class PageHeap {
   void take_back();
   void take_back_locked();
   Claim claim_whole(HugePage& page);
-  // What may be purged of what is free: all; what was free when the sweep last came by; what has
-  // been for its hold time.
-  enum class Patience : uint8_t { kNone, kOneRound, kHoldTime };
+  // What may be purged of what is free.
+  enum class Patience : uint8_t {
+    kNone,            // all
+    kOneRound,        // what was free when the sweep last came by
+    kOneRoundPaying,  // of that, what pays rent
+    kHoldTime,        // what has been free for its hold time and pays rent
+  };
+  size_t purge_down_to(Slices target, Patience patience);
   struct Sweep {
     uint32_t visits;  // to huge pages, at most
     Slices most;

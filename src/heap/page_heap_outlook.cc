@@ -7,6 +7,12 @@
 #include "telemetry/counters.h"
 
 namespace hakmem {
+namespace {
+
+// The caller of free waits for it: 10 us for a MiB of small pages, a tenth of that on huge ones.
+constexpr Slices kMostLazilyFreed{256};
+
+}  // namespace
 
 void PageHeap::note_wanted(uint32_t site) {
   if (site != kUnknownSite && outlook_ != nullptr) {
@@ -17,20 +23,25 @@ void PageHeap::note_wanted(uint32_t site) {
 // The span is the caller's still, so that nobody uses it while the kernel is told.
 MemoryDecision PageHeap::look_ahead(const Span& span, uint32_t site) {
   const Slices length{span.slices};
-  Backing backing = Backing::kSmallPages;
+  Slices small{0};
   bool splits = false;
   {
     LockGuard guard(lock_);
     Region& region = map_.region_of(&span);
     for_each_huge_page(region, PageMap::slice_in(region, &span), length,
                        [&](const HugePage& page, uint32_t mask) {
-                         if (page.backing != Backing::kHugePage) return;
-                         backing = Backing::kHugePage;
-                         splits = splits || mask != ~uint32_t{0};
+                         if (page.backing == Backing::kSmallPages) {
+                           small.count += slices_in(mask);
+                         } else {
+                           splits = splits || mask != ~uint32_t{0};
+                         }
                        });
   }
+  const Backing most = small.count * 2 < length.count ? Backing::kHugePage : Backing::kSmallPages;
+  // What is lent is purged at its deadline, whatever is expected of it.
+  const bool lazily = !splits && small <= kMostLazilyFreed && !has_deadlines();
   const MemoryDecision decision =
-      outlook_->given_up(site, backend_->coarse_time(), length.bytes(), backing, !splits);
+      outlook_->given_up(site, backend_->coarse_time(), length.bytes(), most, lazily);
   if (decision.action != MemoryAction::kLazyFree) return decision;
   if (!backend_->lazily_free(map_.start_of(&span), length.bytes())) return {};
   count(counters.lazily_freed_bytes, length.bytes());
@@ -46,9 +57,9 @@ void PageHeap::heed(const MemoryDecision& decision, Region& region, uint32_t sli
       page.idle |= freed;
       return;
     }
-    // Those of one huge page go together.
+    // Those of one huge page go together, when the first is due.
+    if (page.lazily_freed == 0) page.lazy_until_ms = static_cast<uint32_t>(until / kMillisecond);
     page.lazily_freed |= freed;
-    page.lazy_until_ms = static_cast<uint32_t>(until / kMillisecond);
     lazily_freed_.fetch_add(slices_in(freed), std::memory_order_relaxed);
   });
 }

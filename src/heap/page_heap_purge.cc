@@ -44,25 +44,28 @@ uint32_t rounds_of(Backing backing) {
 
 }  // namespace
 
+// What the kernel may take is no burden, but counts below the limit that is set from outside.
 Slices PageHeap::retained_limit() const {
   // What threads keep for themselves counts as well.
   const size_t all = read_knob(knobs.retained_limit);
   const size_t left = all - std::min(all, cache_quotas.granted().bytes());
   const Slices limit{static_cast<uint32_t>(left >> kSliceShift)};
   if (read_hold(Backing::kSmallPages) == 0) return limit;
-  return std::min(limit, demand_.spare(used()));
+  return std::min(limit, demand_.spare(used()) + lazily_freed());
 }
 
 // With a little slack, so that purges come in batches; not below the limit, which may be in use
 // again in a moment.
 Slices PageHeap::excess() const {
-  const Slices limit = retained_limit() + lazily_freed();
+  const Slices limit = retained_limit();
   const Slices now = retained();
   return now.count > limit.count + limit.count / 16 ? now - limit : Slices{0};
 }
 
 void PageHeap::enforce_retained_limit() {
-  if (excess() != Slices{0}) purge_down_to(retained_limit() + lazily_freed());
+  if (excess() != Slices{0}) purge_down_to(retained_limit(), Patience::kOneRoundPaying);
+  // Only what the kernel may take is left, and it is too much.
+  if (excess() != Slices{0}) purge_down_to(retained_limit(), Patience::kOneRound);
 }
 
 void PageHeap::settle(bool time_to_sweep) {
@@ -156,18 +159,26 @@ uint32_t PageHeap::idle_slices(HugePage& page, Patience patience) const {
   if (patience == Patience::kNone) return free;
   uint32_t rounds = patience == Patience::kHoldTime ? rounds_of(page.backing) : 1;
   if (rounds == 0) return 0;
-  const bool splits = page.backing == Backing::kHugePage && free != ~uint32_t{0};
-  if (splits) rounds *= kPatienceWithParts;
+  const bool huge = page.backing == Backing::kHugePage;
+  const bool all_free = free == ~uint32_t{0};
+  if (huge && !all_free) rounds *= kPatienceWithParts;
   constexpr uint32_t kMostRounds = 255;
   if (++page.sweeps < std::min(rounds, kMostRounds)) return 0;
   page.sweeps = 0;
-  const uint32_t idle = page.idle & free & ~waiting_for_the_kernel(page);
+  uint32_t idle = page.idle & free;
+  if (patience != Patience::kOneRound) idle &= ~waiting_for_the_kernel(page);
   page.idle = free;
-  return idle;
+  // The rest will have been free as long a round later.
+  const bool splits_in_vain = huge && all_free && idle != free;
+  return splits_in_vain ? 0 : idle;
+}
+
+size_t PageHeap::purge_down_to(Slices target) {
+  return purge_down_to(target, target == Slices{0} ? Patience::kNone : Patience::kOneRound);
 }
 
 // A clock: what was used since the hand last came by gets another round, unless all is to go.
-size_t PageHeap::purge_down_to(Slices target) {
+size_t PageHeap::purge_down_to(Slices target, Patience patience) {
   constexpr size_t kMostClaims = 64;
   // Twice around make everything idle, parts of huge pages only after their sweeps.
   constexpr uint32_t kRounds = 2 + 2 * kPatienceWithParts;
@@ -175,9 +186,7 @@ size_t PageHeap::purge_down_to(Slices target) {
   if (retained() <= target) return 0;
   // It takes microseconds: with the steps of the sweep, and when all is to go.
   if (target == Slices{0}) look_at_charge();
-  Sweep sweep{.visits = 0,
-              .most = {},
-              .patience = target == Slices{0} ? Patience::kNone : Patience::kOneRound};
+  Sweep sweep{.visits = 0, .most = {}, .patience = patience};
   {
     LockGuard guard(lock_);
     sweep.visits = kRounds * known_huge_pages();

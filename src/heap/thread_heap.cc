@@ -129,12 +129,11 @@ Backing ThreadHeap::backing_for(Slices slab) const {
 
 Span* ThreadHeap::new_slab(SizeClass size_class) {
   const Slices length = slices_of_slab(size_of_class(size_class));
-  const Backing backing = backing_for(length);
-  Span* slab = allocate_span(length, {1}, backing);
+  Span* slab = allocate_span(length, {1}, backing_for(length));
   if (slab == nullptr) return nullptr;
   const bool fills =
       length.count == 1 && slabs[size_class].bytes() >= read_knob(knobs.populate_slabs_from);
-  if (fills && slab->zeroed && backing == Backing::kSmallPages) page_heap.populate(*slab);
+  if (fills && slab->zeroed) page_heap.populate(*slab);
   if (length.count == 1) ++small_slabs.count;
   slabs[size_class] = slabs[size_class] + length;
   initialize_slab(*slab, size_class, next_colour++);

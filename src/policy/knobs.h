@@ -1,5 +1,5 @@
 // Owns: the numbers that decisions leave for the heap, one table.
-// Called by: written by the frontend's life cycle (later by the policy); read by heap slow paths.
+// Called by: written by the frontend; read by heap slow paths and call_sites.cc.
 // Never: read on a fast path; never a number that nothing reads.
 #pragma once
 

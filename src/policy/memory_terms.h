@@ -40,7 +40,8 @@ inline constexpr uint64_t kForever = UINT64_MAX;  // nanoseconds
 struct MemoryDecision {
   MemoryAction action = MemoryAction::kKeep;
   // Nanoseconds after the free at which memory that nobody reused is to be purged: resident memory
-  // falls only then. 0 for kPurge; kForever: never.
+  // falls only then. 0 for kPurge; kForever: never. For kKeep the rule's own answer: the page
+  // heap's sweep, which comes by after one to two hold times, stands for it.
   uint64_t until_ns = kForever;
 };
 

@@ -185,6 +185,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           fake.lose_move = choice % 13 == 0;
           loses = loses || fake.lose_move;
           fake.refuse_lazy_free = choice % 17 == 0;
+          fake.takes_lazily_freed = choice % 2 == 0;
           fake.armed_at_most = choice % 19 == 0 ? choice % 4 : SIZE_MAX;
           fake.first_touch_nanoseconds = choice % 7 == 0 ? 5'000'000 : 50'000;
           break;

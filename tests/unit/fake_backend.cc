@@ -57,8 +57,10 @@ bool populate(void* start, size_t bytes) {
   return !fake.refuse_populate && kLinuxBackend.populate(start, bytes);
 }
 
-bool lazily_free(void*, size_t bytes) {
+bool lazily_free(void* start, size_t bytes) {
   if (fake.refuse_lazy_free) return false;
+  const AddressRange range{start, bytes};
+  if (fake.takes_lazily_freed) kLinuxBackend.purge(&range, 1);
   fake.lazily_freed_bytes += bytes;
   return true;
 }

@@ -24,6 +24,7 @@ struct FakeBackend {
   bool refuse_populate = false;
   size_t populates = 0;  // asked for
   bool refuse_lazy_free = false;
+  bool takes_lazily_freed = false;  // at once
   size_t lazily_freed_bytes = 0;
   std::vector<AddressRange> armed;  // by the deadlines
   size_t armed_at_most = SIZE_MAX;  // ranges

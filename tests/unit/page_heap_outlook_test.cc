@@ -103,6 +103,68 @@ TEST_F(OutlookTest, PartsOfHugePagesAreNeverFreedLazily) {
   EXPECT_EQ(fake.lazily_freed_bytes, HugePages{2}.bytes());
 }
 
+TEST_F(OutlookTest, AHugePageThatIsUsedAgainInPartIsHeldAsAWhole) {
+  free_expecting(dirty_span(kSlicesPerHugePage, Backing::kHugePage), in_holds(4));
+  EXPECT_EQ(heap_.statistics().lazily_freed_bytes, kHugePageSize);
+  Span* part = heap_.allocate({8}, {1}, Backing::kHugePage);
+  EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
+  EXPECT_EQ(heap_.statistics().retained_bytes, kHugePageSize - Slices{8}.bytes());
+  heap_.free(part);
+  // Not in parts.
+  for (int step = 0; step < 100; ++step) {
+    pass(hold() / 16);
+    EXPECT_EQ(fake.purged_bytes % kHugePageSize, 0u);
+  }
+  EXPECT_EQ(fake.purged_bytes, kHugePageSize);
+}
+
+TEST_F(OutlookTest, AColdHalfOfAHugePageWaitsForTheOther) {
+  Span* cold = dirty_span(kSlicesPerHugePage / 2, Backing::kHugePage);
+  Span* other = dirty_span(kSlicesPerHugePage / 2, Backing::kHugePage);
+  free_expecting(cold, in_holds(100));
+  heap_.free(other);
+  for (int step = 0; step < 100; ++step) {
+    pass(hold() / 16);
+    EXPECT_EQ(fake.purged_bytes % kHugePageSize, 0u);
+  }
+  EXPECT_EQ(fake.purged_bytes, kHugePageSize);
+}
+
+TEST_F(OutlookTest, ALimitFromOutsideCountsWhatTheKernelMayTake) {
+  free_expecting(dirty_span(kLength), in_holds(4));
+  EXPECT_EQ(fake.purged_bytes, 0u);
+  knobs.retained_limit.store(kHugePageSize);
+  heap_.maintain();
+  EXPECT_LE(heap_.statistics().retained_bytes, kHugePageSize + kHugePageSize / 16);
+}
+
+TEST_F(OutlookTest, TrimmingToATargetCountsWhatTheKernelMayTake) {
+  free_expecting(dirty_span(kLength), in_holds(4));
+  heap_.purge_down_to({kSlicesPerHugePage});
+  EXPECT_LE(heap_.statistics().retained_bytes, kHugePageSize);
+}
+
+TEST_F(OutlookTest, WhatIsLentAnywayIsNotFreedLazily) {
+  heap_.set_deadlines(kFakeDeadlines);
+  free_expecting(dirty_span(kLength), in_holds(4));
+  EXPECT_EQ(fake.lazily_freed_bytes, 0u);
+}
+
+TEST_F(OutlookTest, WhatTheKernelTookIsNotCalledZeroAndServesAgain) {
+  fake.takes_lazily_freed = true;
+  free_expecting(dirty_span(kLength), in_holds(4));
+  Span* span = heap_.allocate({kLength});
+  EXPECT_FALSE(span->zeroed);
+  memset(start(span), 2, Slices{kLength}.bytes());
+  heap_.free(span);
+}
+
+TEST_F(OutlookTest, WhatWouldTakeTheCallerLongIsHeldAsAnyOther) {
+  Span* span = heap_.allocate({9 * kSlicesPerHugePage});
+  free_expecting(span, in_holds(4));
+  EXPECT_EQ(fake.lazily_freed_bytes, 0u);
+}
+
 TEST_F(OutlookTest, ColdMemoryGoesWhenTheSweepNextComesBy) {
   const auto rounds_until_purged = [this](ExpectedReuse reuse) {
     const size_t purged = fake.purged_bytes;
