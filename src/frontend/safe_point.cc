@@ -16,7 +16,9 @@ extern struct r_debug _r_debug __attribute__((weak));
 namespace hakmem {
 namespace {
 
-constinit std::atomic<bool> closed{false};
+// The thread's own: each page that is written around a fork is copied, in the parent and in the
+// child, and that of thread-local storage is anyway.
+__thread bool closed __attribute__((tls_model("initial-exec"))) = false;
 
 // The loader runs our constructors before libc's. A dlopen at that time would have libc initialised
 // without its arguments and its environment; one from inside a dlopen finds the loader's lists half
@@ -39,7 +41,7 @@ void defer(Deferred what) {
 }
 
 void run_deferred(uint32_t allowed) {
-  if (closed.load(std::memory_order_relaxed)) return;
+  if (closed) return;
   const int saved = errno;
   if (dlopen_is_possible() && take(Deferred::kModules)) load_modules();
   if ((allowed & static_cast<uint32_t>(Deferred::kThread)) != 0 && take(Deferred::kThread))
@@ -48,7 +50,7 @@ void run_deferred(uint32_t allowed) {
 }
 
 void close_safe_points(bool forking) {
-  closed.store(forking, std::memory_order_relaxed);
+  closed = forking;
 }
 
 }  // namespace hakmem

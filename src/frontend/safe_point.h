@@ -32,7 +32,7 @@ inline void reach_safe_point_in_calloc() {
   }
 }
 
-// Between the handlers of a fork nothing runs.
+// Between the handlers of a fork nothing runs on the thread that forks.
 void close_safe_points(bool forking);
 
 }  // namespace hakmem

@@ -24,6 +24,14 @@ size_t metadata_size(size_t huge_pages) {
   return span_array_bytes(huge_pages) + round_up(huge_pages * sizeof(HugePage), kMetadataStep);
 }
 
+// In a large region the data starts on a huge page of its own, so that the first descriptors in use
+// lie on as few pages as they can: each costs a fault at start-up, and a copy after a fork.
+size_t slices_of_metadata(size_t huge_pages) {
+  constexpr size_t kLarge = size_t{1} << (30 - kHugePageShift);
+  const size_t slices = metadata_size(huge_pages) >> kSliceShift;
+  return huge_pages < kLarge ? slices : round_up(slices, size_t{kSlicesPerHugePage});
+}
+
 // Four times the memory of the machine, so that one region lasts for nearly every process; at
 // most a quarter of RLIMIT_AS.
 size_t preferred_region_size(const MemoryLimits& limits) {
@@ -92,7 +100,7 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   region.total = static_cast<uint32_t>(bytes >> kHugePageShift);
   region.huge_pages = reinterpret_cast<HugePage*>(region.base + span_array_bytes(region.total));
   // The metadata's own slices count as used for ever; what is left of its last huge page is room.
-  const size_t metadata_slices = metadata_size(region.total) >> kSliceShift;
+  const size_t metadata_slices = slices_of_metadata(region.total);
   const auto metadata_pages = static_cast<uint32_t>(metadata_slices / kSlicesPerHugePage);
   if (!raise_watermark(backend, region, HugePages{metadata_pages + 1})) {
     backend.release(base, bytes);
