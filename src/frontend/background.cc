@@ -109,6 +109,10 @@ bool process_has_threads() {
   return &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
 }
 
+bool process_has_one_thread() {
+  return &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
+}
+
 const char* background_in_use() {
   if (page_heap.has_deadlines()) return "uring";
   return background_thread_is_running() ? "thread" : "none";

@@ -12,8 +12,9 @@ void prepare_background();
 // At a safe point.
 void make_background_thread();
 
-// False also where libc cannot tell.
+// Each is false also where libc cannot tell (glibc before 2.32).
 bool process_has_threads();
+bool process_has_one_thread();
 
 // "thread", "uring" or "none": a thread comes when there is something for it to do.
 const char* background_in_use();

@@ -71,10 +71,24 @@ void on_thread_exit(void*) {
   abandon_thread_heap();
 }
 
+// Nobody else can be inside the heap, nothing of ours runs on its own, and there is no memory to
+// speak of that a child would share.
+bool forks_alone() {
+  constexpr size_t kSmall = size_t{32} << 20;
+  return process_has_one_thread() && !modules_are_wanted() && !checks_are_on() &&
+         page_heap.demand().peak().bytes() < kSmall;
+}
+
+__thread bool forking_alone __attribute__((tls_model("initial-exec"))) = false;
+
 // Locks are taken in the order of their ranks. Those that this configuration never takes are left
-// alone: each page written around a fork is copied, in the parent and in the child.
+// alone, and in a small process without threads all of them: each page written around a fork is
+// copied, in the parent and in the child. Ours are the last handlers before the fork and the first
+// after it.
 void before_fork() {
   close_safe_points(true);
+  forking_alone = forks_alone();
+  if (forking_alone) return;
   if (checks_are_on()) checks_before_fork();
   heap_before_fork();
   if (configuration().has(Feature::mmap)) direct_maps_before_fork();
@@ -82,19 +96,23 @@ void before_fork() {
 }
 
 void after_fork_in_parent() {
-  if (modules_are_wanted()) uring_after_fork_in_parent();
-  if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_parent();
-  heap_after_fork_in_parent();
-  if (checks_are_on()) checks_after_fork_in_parent();
+  if (!forking_alone) {
+    if (modules_are_wanted()) uring_after_fork_in_parent();
+    if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_parent();
+    heap_after_fork_in_parent();
+    if (checks_are_on()) checks_after_fork_in_parent();
+    if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
+  }
   close_safe_points(false);
-  if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
 }
 
 void after_fork_in_child() {
-  if (modules_are_wanted()) uring_after_fork_in_child();
-  if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_child();
-  heap_after_fork_in_child();
-  if (checks_are_on()) checks_after_fork_in_child();
+  if (!forking_alone) {
+    if (modules_are_wanted()) uring_after_fork_in_child();
+    if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_child();
+    heap_after_fork_in_child();
+    if (checks_are_on()) checks_after_fork_in_child();
+  }
   close_safe_points(false);
 }
 
