@@ -51,6 +51,14 @@ class OutlookTest : public PageHeapTest {
     for (; fake.coarse_time < end; fake.coarse_time += hold() / 16) heap_.maintain();
   }
 
+  void expect_one_huge_page_purged_at_once() {
+    for (int step = 0; step < 100; ++step) {
+      pass(hold() / 16);
+      EXPECT_EQ(fake.purged_bytes % kHugePageSize, 0u);
+    }
+    EXPECT_EQ(fake.purged_bytes, kHugePageSize);
+  }
+
   Span* keep_;
 };
 
@@ -110,12 +118,7 @@ TEST_F(OutlookTest, AHugePageThatIsUsedAgainInPartIsHeldAsAWhole) {
   EXPECT_EQ(heap_.statistics().lazily_freed_bytes, 0u);
   EXPECT_EQ(heap_.statistics().retained_bytes, kHugePageSize - Slices{8}.bytes());
   heap_.free(part);
-  // Not in parts.
-  for (int step = 0; step < 100; ++step) {
-    pass(hold() / 16);
-    EXPECT_EQ(fake.purged_bytes % kHugePageSize, 0u);
-  }
-  EXPECT_EQ(fake.purged_bytes, kHugePageSize);
+  expect_one_huge_page_purged_at_once();
 }
 
 TEST_F(OutlookTest, AColdHalfOfAHugePageWaitsForTheOther) {
@@ -123,11 +126,7 @@ TEST_F(OutlookTest, AColdHalfOfAHugePageWaitsForTheOther) {
   Span* other = dirty_span(kSlicesPerHugePage / 2, Backing::kHugePage);
   free_expecting(cold, in_holds(100));
   heap_.free(other);
-  for (int step = 0; step < 100; ++step) {
-    pass(hold() / 16);
-    EXPECT_EQ(fake.purged_bytes % kHugePageSize, 0u);
-  }
-  EXPECT_EQ(fake.purged_bytes, kHugePageSize);
+  expect_one_huge_page_purged_at_once();
 }
 
 TEST_F(OutlookTest, ALimitFromOutsideCountsWhatTheKernelMayTake) {
