@@ -1,0 +1,125 @@
+// Owns: how the page heap comes to more memory: huge pages made known and committed, promotion.
+// Called by: the page heap when nothing that it has serves a request.
+// Never: metadata for memory that the kernel refused.
+#include <algorithm>
+#include <bit>
+
+#include "heap/page_heap.h"
+#include "telemetry/counters.h"
+
+namespace hakmem {
+namespace {
+
+constexpr uint32_t kSmallestPromotedStep = 4;
+
+}  // namespace
+
+// One more huge page in the bins; from a new region, what its metadata left of one.
+bool PageHeap::add_huge_page(Backing backing) {
+  const uint32_t regions = map_.regions();
+  Region* region = region_with_room({1});
+  if (region == nullptr) return false;
+  const bool left_by_metadata = map_.regions() != regions && backing == Backing::kSmallPages;
+  return left_by_metadata || grow(*region, {1}, backing);
+}
+
+Region* PageHeap::region_with_room(HugePages room) {
+  for (uint32_t index = map_.regions(); index-- > 0;) {
+    Region& region = map_.region(index);
+    if (region.total - region.watermark >= room.count) return &region;
+  }
+  if (!map_.add_region(*backend_, room)) return nullptr;
+  Region& region = map_.region(map_.regions() - 1);
+  update_bin(region.huge_pages[region.watermark - 1]);
+  return region.total - region.watermark >= room.count ? &region : nullptr;
+}
+
+// Promoted memory grows in steps of half of what there is: where the two backings meet, the kernel
+// keeps a mapping more, so there must be few such places.
+bool PageHeap::grow(Region& region, HugePages more, Backing backing) {
+  const bool promoted = backing == Backing::kHugePage;
+  if (promoted) {
+    const uint32_t step = std::max(kSmallestPromotedStep, promoted_.count / 2);
+    more.count = std::max(more.count, std::min(step, region.total - region.watermark));
+  }
+  const uint32_t first = region.watermark;
+  if (!map_.raise_watermark(*backend_, region, more)) return false;
+  if (promoted) promoted_.count += more.count;
+  // Downwards: a bin hands out first what came last, and memory fills from the bottom.
+  for (uint32_t index = region.watermark; index-- > first;) {
+    region.huge_pages[index].backing = backing;
+    update_bin(region.huge_pages[index]);
+  }
+  return true;
+}
+
+size_t PageHeap::reserved_uncommitted() const {
+  size_t reserved = 0;
+  for (uint32_t index = 0; index < map_.regions(); ++index) {
+    reserved += HugePages{map_.region(index).total}.bytes();
+  }
+  return reserved - committed_.bytes() - map_.metadata_bytes();
+}
+
+bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
+  const uint32_t first = slice / kSlicesPerHugePage;
+  const uint32_t last = (slice + length.count - 1) / kSlicesPerHugePage;
+  for (uint32_t index = first; index <= last; ++index) {
+    uint32_t end = index;
+    while (end <= last && !region.huge_pages[end].committed) ++end;
+    if (end == index) continue;
+    // In the huge page where the region's metadata ends, the data starts behind it.
+    const auto metadata = static_cast<uint32_t>(std::countr_one(region.huge_pages[index].used));
+    const uintptr_t start =
+        region.base + HugePages{index}.bytes() + (size_t{metadata} << kSliceShift);
+    const uintptr_t stop = region.base + HugePages{end}.bytes();
+    if (!backend_->address_space_allows(stop - start, reserved_uncommitted()) ||
+        !backend_->commit(reinterpret_cast<void*>(start), stop - start)) {
+      return false;
+    }
+    mark_committed(region, index, end);
+    count(counters.committed_bytes, stop - start);
+    index = end;
+  }
+  return true;
+}
+
+void PageHeap::mark_committed(Region& region, uint32_t first, uint32_t end) {
+  for (uint32_t index = first; index < end; ++index) {
+    HugePage& page = region.huge_pages[index];
+    page.committed = true;
+    update_bin(page);
+    if (page.backing == Backing::kHugePage) promote(page);
+  }
+  committed_.count += end - first;
+}
+
+bool PageHeap::grow_committed(Region& region, uint32_t first, HugePages pages, Backing backing) {
+  void* start = reinterpret_cast<void*>(region.base + HugePages{first}.bytes());
+  if (!backend_->address_space_allows(pages.bytes(), reserved_uncommitted()) ||
+      !backend_->commit(start, pages.bytes())) {
+    return false;
+  }
+  if (!grow(region, {first + pages.count - region.watermark}, backing)) {
+    backend_->decommit(start, pages.bytes());
+    return false;
+  }
+  mark_committed(region, first, first + pages.count);
+  count(counters.committed_bytes, pages.bytes());
+  return true;
+}
+
+void PageHeap::promote(const HugePage& page) {
+  backend_->promote(address_of(page), kHugePageSize);
+  count(counters.promoted_bytes, kHugePageSize);
+}
+
+bool PageHeap::promotes() {
+  if (promotes_.load(std::memory_order_relaxed) == Promotes::kUntested) {
+    const bool allowed = promotion_test_ == nullptr || promotion_test_();
+    promotes_.store(allowed ? Promotes::kYes : Promotes::kNo, std::memory_order_relaxed);
+  }
+  return promotes_.load(std::memory_order_relaxed) == Promotes::kYes;
+}
+
+}  // namespace hakmem
