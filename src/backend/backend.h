@@ -53,8 +53,10 @@ struct Backend {
   bool (*populate)(void* start, size_t bytes);
   // Nanoseconds of a monotonic clock, right to a few milliseconds, read within 10 ns.
   uint64_t (*coarse_time)();
-  // The same, exact, for measuring; takes about 25 ns.
-  uint64_t (*precise_time)();
+  // Nanoseconds that the calling thread has been running, in the kernel too: for measuring what the
+  // kernel charges. On a busy machine others run in between, which is not its price. Takes about
+  // 200 ns.
+  uint64_t (*cpu_time)();
   // Gives the pages of committed ranges back; they read as zeros afterwards. Stops at the first
   // range that the kernel refuses and returns how many are purged.
   size_t (*purge)(const AddressRange* ranges, size_t count);

@@ -41,9 +41,9 @@ constexpr uint32_t kMostFailures = 32;
 // The nanoseconds that it took.
 uint64_t collapse_timed(const AddressRange& page) {
   const Backend& backend = page_heap.backend();
-  const uint64_t start = backend.precise_time();
+  const uint64_t start = backend.cpu_time();
   const CollapseResult result = collapse(page);
-  const uint64_t took = backend.precise_time() - start;
+  const uint64_t took = backend.cpu_time() - start;
   ++failed_collapses;
   if (result == CollapseResult::kNever) failed_collapses = kMostFailures;
   if (result == CollapseResult::kCollapsed) {

@@ -101,14 +101,14 @@ void PageHeap::populate(const Span& span) {
     if (region.huge_pages[slice / kSlicesPerHugePage].backing == Backing::kHugePage) return;
   }
   const size_t bytes = Slices{span.slices}.bytes();
-  const uint64_t start = backend_->precise_time();
+  const uint64_t start = backend_->cpu_time();
   if (!backend_->populate(map_.start_of(&span), bytes)) {
     populate_refused_.store(true, std::memory_order_relaxed);
     return;
   }
   count(counters.populated_bytes, bytes);
   count(counters.small_touched_bytes, bytes);
-  count(counters.small_touch_nanoseconds, backend_->precise_time() - start);
+  count(counters.small_touch_nanoseconds, backend_->cpu_time() - start);
 }
 
 Span* PageHeap::allocate_locked(const Request& request) {

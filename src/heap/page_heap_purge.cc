@@ -265,9 +265,9 @@ bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t&
 
 size_t PageHeap::purge_batch(PurgeBatch& batch, bool& accepted) {
   if (batch.empty()) return 0;
-  const uint64_t start = backend_->precise_time();
+  const uint64_t start = backend_->cpu_time();
   const size_t purged = accepted ? backend_->purge(batch.first_range(), batch.ranges()) : 0;
-  const uint64_t took = backend_->precise_time() - start;
+  const uint64_t took = backend_->cpu_time() - start;
   if (purged < batch.ranges()) accepted = false;
   size_t bytes = 0;
   {

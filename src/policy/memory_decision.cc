@@ -8,8 +8,9 @@
 namespace hakmem {
 
 ThermalClass thermal_class(ExpectedReuse expected, uint64_t hold_ns) {
-  if (expected.ns / kWarmFactor >= hold_ns) return ThermalClass::kCold;
-  return expected.learned && expected.ns <= hold_ns ? ThermalClass::kHot : ThermalClass::kWarm;
+  if (expected.ns <= hold_ns) return expected.learned ? ThermalClass::kHot : ThermalClass::kWarm;
+  const bool late = expected.ns / kWarmFactor >= hold_ns || expected.ns >= kLongestLazy;
+  return late ? ThermalClass::kCold : ThermalClass::kWarm;
 }
 
 MemoryDecision decide(uint64_t hold_ns, ExpectedReuse expected, bool may_be_lazily_freed) {
@@ -27,7 +28,7 @@ MemoryDecision decide(uint64_t hold_ns, ExpectedReuse expected, bool may_be_lazi
       // the kernel takes it without asking; but it stays in the resident size until it is taken or
       // purged, so that it must be known that it comes back.
       if (!expected.learned || !may_be_lazily_freed) return {MemoryAction::kKeep, hold_ns};
-      return {MemoryAction::kLazyFree, expected.ns * 2};
+      return {MemoryAction::kLazyFree, std::min(expected.ns * 2, kLongestLazy)};
     case ThermalClass::kCold:
       // A wrong expectation costs one purge and its faults, and the early reuse corrects it.
       return {MemoryAction::kPurge, 0};

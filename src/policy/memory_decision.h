@@ -12,7 +12,10 @@ namespace hakmem {
 // The bounds of hold times, in nanoseconds.
 inline constexpr uint64_t kShortestHold = 1'000'000;
 inline constexpr uint64_t kLongestHold = 1'000'000'000;
-// Reuse that is expected within this many hold times is not worth rent, but lazy freeing.
+// Lazily freed memory is in the resident size that people look at.
+inline constexpr uint64_t kLongestLazy = 2 * kLongestHold;
+// Reuse that is expected within this many hold times, and by then, is not worth rent, but lazy
+// freeing.
 inline constexpr uint64_t kWarmFactor = 8;
 
 // When freed memory is wanted again, in nanoseconds from the free.

@@ -113,7 +113,7 @@ Backend make() {
   backend.promote = promote;
   backend.first_touch = first_touch;
   backend.coarse_time = coarse_time;
-  backend.precise_time = coarse_time;
+  backend.cpu_time = coarse_time;
   backend.purge = purge;
   backend.populate = populate;
   backend.lazily_free = lazily_free;

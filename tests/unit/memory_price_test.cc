@@ -154,8 +154,8 @@ TEST_F(PriceTest, ExpectationsDecide) {
       {hold / 4 * 3, MemoryAction::kKeep, hold / 4 * 6},
       {hold, MemoryAction::kKeep, 2 * hold},
       {hold + 1, MemoryAction::kLazyFree, 2 * hold + 2},
-      {4 * hold, MemoryAction::kLazyFree, 8 * hold},
-      {8 * hold - 1, MemoryAction::kLazyFree, 16 * hold - 2},
+      {3 * hold, MemoryAction::kLazyFree, 6 * hold},
+      {kLongestLazy - 1, MemoryAction::kLazyFree, kLongestLazy},
       {8 * hold, MemoryAction::kPurge, 0},
       {UINT64_MAX, MemoryAction::kPurge, 0},
   };
@@ -171,8 +171,14 @@ TEST_F(PriceTest, LazilyFreedMemoryIsNotPurgedBeforeItsExpectedReuse) {
   const uint64_t hold = price.hold_time(kSmall, kMib);
   ASSERT_EQ(hold, kLongestHold);
   EXPECT_EQ(decide_at(price, kMib, kSmall, hold).until_ns, hold);
-  EXPECT_EQ(decide_at(price, kMib, kSmall, 3 * hold).action, MemoryAction::kLazyFree);
-  EXPECT_EQ(decide_at(price, kMib, kSmall, 3 * hold).until_ns, 6 * hold);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, hold + kMillisecond).action, MemoryAction::kLazyFree);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, hold + kMillisecond).until_ns, kLongestLazy);
+}
+
+TEST_F(PriceTest, LazilyFreedMemoryLeavesTheResidentSizeInTheEnd) {
+  price.set_base(1);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, kLongestLazy - 1).until_ns, kLongestLazy);
+  EXPECT_EQ(decide_at(price, kMib, kSmall, kLongestLazy).action, MemoryAction::kPurge);
 }
 
 TEST_F(PriceTest, PartsOfHugePagesAreNeverFreedLazily) {

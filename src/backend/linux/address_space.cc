@@ -152,14 +152,14 @@ uint64_t nanoseconds_of(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-uint64_t precise_time() {
-  return nanoseconds_of(CLOCK_MONOTONIC);
+uint64_t cpu_time() {
+  return nanoseconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t first_touch(void* page) {
-  const uint64_t start = precise_time();
+  const uint64_t start = cpu_time();
   *static_cast<volatile char*>(page) = 0;
-  return precise_time() - start;
+  return cpu_time() - start;
 }
 
 bool populate(void* start, size_t bytes) {
@@ -187,7 +187,7 @@ constinit const Backend kLinuxBackend = {
     .first_touch = first_touch,
     .populate = populate,
     .coarse_time = coarse_time,
-    .precise_time = precise_time,
+    .cpu_time = cpu_time,
     .purge = purge_ranges,
     .lazily_free = lazily_free_range,
     .move = move,
