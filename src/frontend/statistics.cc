@@ -29,11 +29,17 @@ size_t collect_statistics(Statistic* statistics) {
   const CostEstimates& costs = cost_estimates();
   const auto purge = [&](MemoryKind kind) { return costs.purge_per_mib(kind); };
   const auto fault = [&](MemoryKind kind) { return costs.fault_per_mib(kind); };
-  const auto hits = [&](SizeBand band) {
-    return heap.extent_cache_hits[static_cast<size_t>(band)];
+  // From more than one size to another, in slices.
+  const auto hits = [&](uint32_t above, uint32_t most) {
+    uint64_t sum = 0;
+    for (uint32_t doubling = above == 0 ? 0 : ExtentCache::doubling_of({above + 1});
+         doubling <= ExtentCache::doubling_of({most}); ++doubling) {
+      sum += heap.extent_cache_hits[doubling];
+    }
+    return sum;
   };
-  const uint64_t short_hits = hits(SizeBand::k64KiB) + hits(SizeBand::k256KiB);
-  const uint64_t all_hits = short_hits + hits(SizeBand::k2MiB) + hits(SizeBand::k16MiB);
+  constexpr uint32_t k256KiB = 4;
+  constexpr uint32_t k2MiB = kSlicesPerHugePage;
   const Statistic gauges[] = {
       {"allocated", heap.allocated_bytes, "bytes in live blocks"},
       {"active", heap.active_bytes, "bytes of slabs and extents with live blocks"},
@@ -45,10 +51,10 @@ size_t collect_statistics(Statistic* statistics) {
       {"lazily_freed", heap.lazily_freed_bytes, "of retained, bytes that the kernel may take"},
       {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
       {"page_faults", process_page_faults(), "page faults of the process without a file"},
-      {"extent_cache_hits", all_hits, "extents served from the thread's own freed ones"},
-      {"extent_hits_256k", short_hits, "of those, up to 256 KiB"},
-      {"extent_hits_2m", hits(SizeBand::k2MiB), "of those, up to 2 MiB"},
-      {"extent_hits_16m", hits(SizeBand::k16MiB), "of those, larger"},
+      {"extent_cache_hits", hits(0, UINT32_MAX), "extents served from the thread's own freed ones"},
+      {"extent_hits_256k", hits(0, k256KiB), "of those, up to 256 KiB"},
+      {"extent_hits_2m", hits(k256KiB, k2MiB), "of those, up to 2 MiB"},
+      {"extent_hits_large", hits(k2MiB, UINT32_MAX), "of those, larger"},
       {"memory_price", memory_price().price(), "ns for holding an idle MiB for a second"},
       {"small_purge_cost", purge(MemoryKind::kSmallPages), "ns to give a MiB back"},
       {"small_fault_cost", fault(MemoryKind::kSmallPages), "ns to touch a MiB anew"},

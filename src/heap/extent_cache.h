@@ -12,7 +12,6 @@
 #include "base/bits.h"
 #include "base/units.h"
 #include "heap/span.h"
-#include "policy/knobs.h"
 
 namespace hakmem {
 
@@ -49,7 +48,7 @@ class ExtentCache {
       if (extent != nullptr) {
         worth_ = std::min(worth_ + 1, kSlots * kWorthPerSlot);
         note_use();
-        std::atomic<uint64_t>& hits = hits_[static_cast<size_t>(band_of(length.bytes()))];
+        std::atomic<uint64_t>& hits = hits_[doubling_of(length)];
         hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return extent;
       }
@@ -89,10 +88,14 @@ class ExtentCache {
 
   Slices quota;  // of cache_quotas; the owner's
 
-  // Since the heap was made. Kept per heap: a shared counter would cost an atomic addition here.
-  uint64_t hits(SizeBand band) const {
-    return hits_[static_cast<size_t>(band)].load(std::memory_order_relaxed);
+  // Extents of up to 2, 4, 8 .. slices; the last is the rest.
+  static constexpr uint32_t kDoublings = 8;
+  static uint32_t doubling_of(Slices length) {
+    return std::min(floor_log2((length.count - 1) | 1), kDoublings - 1);
   }
+
+  // Since the heap was made. Kept per heap: a shared counter would cost an atomic addition here.
+  uint64_t hits(uint32_t doubling) const { return hits_[doubling].load(std::memory_order_relaxed); }
 
  private:
   // Memory that waits here serves nobody else. Every hit makes up for one extent that left unused:
@@ -126,7 +129,7 @@ class ExtentCache {
   std::array<std::atomic<Span*>, kSlots> slots_{};
   uint32_t oldest_ = 0;
   uint32_t worth_ = kSlots * kWorthPerSlot;
-  std::array<std::atomic<uint64_t>, kSizeBands> hits_{};
+  std::array<std::atomic<uint64_t>, kDoublings> hits_{};
   std::atomic<uint32_t> uses_{0};
   uint32_t uses_seen_ = 0;
 };

@@ -8,7 +8,6 @@
 #include <cstdint>
 
 #include "heap/thread_heap.h"
-#include "policy/knobs.h"
 
 namespace hakmem {
 
@@ -55,8 +54,8 @@ struct HeapStatistics {
   size_t lazily_freed_bytes;  // of those, the kernel's when it is short
   size_t mapped_bytes;        // committed for data
   size_t metadata_bytes;
-  // Allocations served from the thread's own freed extents, by SizeBand.
-  std::array<uint64_t, kSizeBands> extent_cache_hits;
+  // Allocations served from the thread's own freed extents: of up to 128 KiB, 256 KiB, 512 KiB ...
+  std::array<uint64_t, ExtentCache::kDoublings> extent_cache_hits;
 };
 
 // A snapshot; while other threads allocate, each number is right for some moment of its own, and

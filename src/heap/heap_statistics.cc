@@ -73,8 +73,8 @@ HeapStatistics heap_statistics() {
   sum.mapped_bytes = pages.mapped_bytes;
   sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes();
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
-    for (size_t band = 0; band < kSizeBands; ++band) {
-      sum.extent_cache_hits[band] += heap->extents.hits(static_cast<SizeBand>(band));
+    for (uint32_t doubling = 0; doubling < ExtentCache::kDoublings; ++doubling) {
+      sum.extent_cache_hits[doubling] += heap->extents.hits(doubling);
     }
   }
   return sum;
