@@ -104,7 +104,7 @@ bool has_grown_since_collapse() {
 uint64_t collapse_settled_memory() {
   constexpr uint64_t kRound = 250'000'000;  // nanoseconds
   constexpr uint64_t kBreath = 1'000'000;
-  constexpr uint64_t kShare = 8;
+  constexpr uint64_t kShare = 64;
   const Backend& backend = page_heap.backend();
   slices_at_collapse.store(page_heap.used().count, std::memory_order_relaxed);
   const bool large = page_heap.used().bytes() >= read_knob(knobs.huge_extents_from);

@@ -16,7 +16,7 @@ namespace hakmem {
 void prepare_huge_pages(const Configuration& settings);
 
 // Brings memory in use of a large process from small pages to huge ones, once it has stayed in use
-// for seconds, at 1/8 of a CPU. Returns the nanoseconds until it wants to be called again; 0: not
+// for seconds, at 1/64 of a CPU. Returns the nanoseconds until it wants to be called again; 0: not
 // before the process has grown (has_grown_since_collapse).
 uint64_t collapse_settled_memory();
 bool has_grown_since_collapse();
