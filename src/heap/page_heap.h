@@ -251,6 +251,7 @@ class PageHeap {
   }
   Claim claim(HugePage& page, uint32_t slices);
   Claim claim_slices(HugePage& page, uint32_t slices);
+  Claim claim_lent(HugePage& page, uint32_t free);
   void take_back();
   void take_back_locked();
   Claim claim_whole(HugePage& page);

@@ -40,9 +40,9 @@ void PageHeap::lend(uint64_t nanoseconds) {
         HugePage& page = region.huge_pages[at];
         const uint32_t free = page.free_backed();
         if (free == 0) continue;
-        claim_slices(page, free);
-        slices += slices_in(free);
-        loan.add(&page, free, address_of(page));
+        const Claim claim = claim_lent(page, free);
+        slices += slices_in(claim.slices);
+        loan.add(&page, claim.slices, address_of(page));
       }
     }
   }
@@ -58,6 +58,11 @@ void PageHeap::lend(uint64_t nanoseconds) {
   }
   loan.drop_behind(armed);
   lent_.store(armed > 0, std::memory_order_release);
+}
+
+PageHeap::Claim PageHeap::claim_lent(HugePage& page, uint32_t free) {
+  const bool whole = page.used == 0 && page.backing == Backing::kHugePage;
+  return whole ? claim_whole(page) : claim_slices(page, free);
 }
 
 void PageHeap::take_back() {

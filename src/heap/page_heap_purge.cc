@@ -160,7 +160,7 @@ uint32_t PageHeap::idle_slices(HugePage& page, Patience patience) const {
   uint32_t rounds = patience == Patience::kHoldTime ? rounds_of(page.backing) : 1;
   if (rounds == 0) return 0;
   const bool huge = page.backing == Backing::kHugePage;
-  const bool all_free = free == ~uint32_t{0};
+  const bool all_free = page.used == 0;
   if (huge && !all_free) rounds *= kPatienceWithParts;
   constexpr uint32_t kMostRounds = 255;
   if (++page.sweeps < std::min(rounds, kMostRounds)) return 0;
@@ -219,9 +219,11 @@ uint32_t PageHeap::known_huge_pages() const {
 }
 
 PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
-  // The last memory of a huge page: it goes as a whole where that makes a difference.
+  // The last memory of a huge page: it goes as a whole where that makes a difference. A promoted
+  // one is backed as a whole, also where nobody ever used it.
   const bool last = page.used == 0 && (page.backed & ~slices) == 0;
-  if (last && (page.displaced || is_charged())) return claim_whole(page);
+  const bool promoted = page.backing == Backing::kHugePage;
+  if (last && (promoted || page.displaced || is_charged())) return claim_whole(page);
   return claim_slices(page, slices);
 }
 

@@ -9,11 +9,12 @@
 
 namespace hakmem {
 
-// The bounds of hold times, in nanoseconds.
+// The bounds of hold times, in nanoseconds. However dear memory is to get back: a process that
+// sleeps has returned it after three seconds, which takes up to five of them.
 inline constexpr uint64_t kShortestHold = 1'000'000;
-inline constexpr uint64_t kLongestHold = 1'000'000'000;
+inline constexpr uint64_t kLongestHold = 600'000'000;
 // Lazily freed memory is in the resident size that people look at.
-inline constexpr uint64_t kLongestLazy = 2 * kLongestHold;
+inline constexpr uint64_t kLongestLazy = 2'000'000'000;
 // Reuse that is expected within this many hold times, and by then, is not worth rent, but lazy
 // freeing.
 inline constexpr uint64_t kWarmFactor = 8;

@@ -139,6 +139,19 @@ TEST_F(LendTest, GrowingInPlaceTakesTheLoanBackFirst) {
   expect_live_untouched();
 }
 
+TEST_F(LendTest, APromotedHugePageIsLentWithWhatNobodyUsedOfIt) {
+  reused_zeros();  // or the part would be taken from what is free
+  Span* keep = heap_.allocate({kSlicesPerHugePage}, {1}, Backing::kHugePage);
+  Span* part = heap_.allocate({20}, {1}, Backing::kHugePage);
+  heap_.free(part);
+  heap_.lend(kDeadline);
+  size_t bytes = 0;
+  for (const AddressRange& range : fake.armed) bytes += range.bytes;
+  EXPECT_EQ(bytes, kHugePageSize);
+  EXPECT_EQ(heap_.statistics().lent_bytes, bytes);
+  heap_.free(keep);
+}
+
 TEST_F(LendTest, AForkedChildOwnsItsCopyOfTheLoan) {
   heap_.lend(kDeadline);
   heap_.forget_loan();

@@ -223,6 +223,16 @@ TEST_F(PageHeapTest, PurgingAllOrToATargetReachesPartsOfHugePages) {
   }
 }
 
+TEST_F(PageHeapTest, APromotedHugePageGoesWithWhatNobodyUsedOfIt) {
+  Span* keep = heap_.allocate({kSlicesPerHugePage}, {1}, Backing::kHugePage);
+  Span* part = heap_.allocate({20}, {1}, Backing::kHugePage);
+  heap_.free(part);
+  EXPECT_EQ(heap_.purge_down_to({0}), kHugePageSize);
+  EXPECT_EQ(fake.purged_ranges, 1u);
+  EXPECT_EQ(heap_.statistics().retained_bytes, 0u);
+  heap_.free(keep);
+}
+
 TEST_F(PageHeapTest, AHugePagePurgedInPiecesIsNotChargedInTheEnd) {
   fake.commit_is_charged = true;
   Span* first = heap_.allocate({16}, {kSlicesPerHugePage});
