@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "base/system_call.h"
+#include "base/units.h"
 
 namespace hakmem {
 namespace {
@@ -115,7 +116,7 @@ Text program_name() {
 }
 
 Text executable_name() {
-  constinit static char path[4096];
+  alignas(kApart) constinit static char path[4096];
   const long length =
       system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
   path[length > 0 ? length : 0] = '\0';

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/bits.h"
+#include "base/units.h"
 
 namespace hakmem {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 constexpr size_t kBytes = 256 << 10;
 constexpr size_t kHeader = 16;
 
-alignas(4096) constinit char area[kBytes] = {};
+alignas(kApart) constinit char area[kBytes] = {};
 constinit size_t used = 0;
 
 }  // namespace

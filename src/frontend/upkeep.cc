@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/units.h"
 #include "frontend/configuration.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
@@ -25,7 +26,7 @@ constexpr size_t kWorthWatching = size_t{64} << 20;
 constinit size_t retained_limit = 0;  // bytes, as configured
 constinit CostEstimates costs;
 constinit MemoryPrice price{costs};
-constinit PressureSources sources;
+alignas(kApart) constinit PressureSources sources;
 constinit bool sources_found = false;
 constinit std::atomic<uint64_t> next_tick{0};
 constinit std::atomic<bool> ticking{false};

@@ -18,22 +18,24 @@ constexpr size_t kChunkBytes = kSliceSize;
 
 constinit Lock registry_lock{LockRank::kRegistry};
 constinit std::atomic<ThreadHeap*> heaps{nullptr};
-constinit uintptr_t chunk_next = 0;
-constinit uintptr_t chunk_end = 0;
+// The first heap is part of the library's own memory: many processes never need another mapping.
+alignas(ThreadHeap) constinit char first_chunk[sizeof(ThreadHeap)] = {};
+constinit char* chunk_next = first_chunk;
+constinit char* chunk_end = first_chunk + sizeof first_chunk;
 constinit size_t chunk_bytes = 0;
 
 // Under the registry's lock.
 ThreadHeap* make_heap(HeapState state) {
-  if (chunk_end - chunk_next < sizeof(ThreadHeap)) {
+  if (static_cast<size_t>(chunk_end - chunk_next) < sizeof(ThreadHeap)) {
     const Backend& backend = page_heap.backend();
     void* chunk = backend.map(kChunkBytes, backend.page_size());
     if (chunk == nullptr) return nullptr;
     backend.exclude_from_dump(chunk, kChunkBytes);
-    chunk_next = reinterpret_cast<uintptr_t>(chunk);
+    chunk_next = static_cast<char*>(chunk);
     chunk_end = chunk_next + kChunkBytes;
     chunk_bytes += kChunkBytes;
   }
-  auto* heap = new (reinterpret_cast<void*>(chunk_next))
+  auto* heap = new (chunk_next)
       ThreadHeap{.direct = kNoHeap.direct,
                  .current = kNoHeap.current,
                  .available = {},
@@ -44,7 +46,8 @@ ThreadHeap* make_heap(HeapState state) {
                  .small_slabs = {},
                  .slabs = {},
                  .busy = false,
-                 .thread = state == HeapState::kOwned ? this_thread() : chunk_next,
+                 .thread = state == HeapState::kOwned ? this_thread()
+                                                      : reinterpret_cast<uintptr_t>(chunk_next),
                  .next_registered = heaps.load(std::memory_order_relaxed),
                  .own_extents = {},
                  .outgoing = {},

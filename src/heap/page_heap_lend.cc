@@ -4,6 +4,7 @@
 // Never: lent memory allocated before the kernel has given it back.
 #include <algorithm>
 
+#include "base/units.h"
 #include "heap/claimed_ranges.h"
 #include "heap/page_heap.h"
 #include "telemetry/counters.h"
@@ -17,7 +18,7 @@ constexpr uint32_t kPartOfLoan = 64;
 
 // Under the lending lock.
 constexpr size_t kMostHugePages = 4096;
-constinit ClaimedRanges<Deadlines::kMostRanges, kMostHugePages> loan;
+alignas(kApart) constinit ClaimedRanges<Deadlines::kMostRanges, kMostHugePages> loan;
 
 }  // namespace
 

@@ -20,16 +20,28 @@ size_t span_array_bytes(size_t huge_pages) {
   return round_up(huge_pages * kSpanBytesPerHugePage, kMetadataStep);
 }
 
-size_t metadata_size(size_t huge_pages) {
-  return span_array_bytes(huge_pages) + round_up(huge_pages * sizeof(HugePage), kMetadataStep);
+// Here address space is not saved to have what is used first on as few pages, and pages of page
+// tables, as can be: each costs a fault at start-up, and a copy after a fork.
+bool is_large(size_t huge_pages) {
+  return huge_pages >= size_t{1} << (30 - kHugePageShift);
 }
 
-// In a large region the data starts on a huge page of its own, so that the first descriptors in use
-// lie on as few pages as they can: each costs a fault at start-up, and a copy after a fork.
+// Also the distance from the region's start to its descriptors: in a large region little more than
+// a multiple of 2 MiB, the reach of a page of page tables.
+size_t huge_page_array_bytes(size_t huge_pages) {
+  const size_t bytes = round_up(huge_pages * sizeof(HugePage), kMetadataStep);
+  return is_large(huge_pages) ? round_up(bytes - kMetadataStep, kHugePageSize) + kMetadataStep
+                              : bytes;
+}
+
+size_t metadata_size(size_t huge_pages) {
+  return huge_page_array_bytes(huge_pages) + span_array_bytes(huge_pages);
+}
+
+// In a large region the data starts on a huge page of its own, and its descriptors on a page.
 size_t slices_of_metadata(size_t huge_pages) {
-  constexpr size_t kLarge = size_t{1} << (30 - kHugePageShift);
   const size_t slices = metadata_size(huge_pages) >> kSliceShift;
-  return huge_pages < kLarge ? slices : round_up(slices, size_t{kSlicesPerHugePage});
+  return is_large(huge_pages) ? round_up(slices, size_t{kSlicesPerHugePage}) : slices;
 }
 
 // Four times the memory of the machine, so that one region lasts for nearly every process; at
@@ -40,12 +52,27 @@ size_t preferred_region_size(const MemoryLimits& limits) {
                   kSmallestRegion);
 }
 
-bool commit_up_to(const Backend& backend, uintptr_t start, uint32_t& ready, size_t needed) {
-  const size_t target = round_up(needed, kMetadataStep);
+bool commit_metadata(const Backend& backend, uintptr_t start, size_t bytes) {
+  if (!backend.commit(reinterpret_cast<void*>(start), bytes)) return false;
+  backend.exclude_from_dump(reinterpret_cast<void*>(start), bytes);
+  return true;
+}
+
+bool commit_descriptors(const Backend& backend, Region& region, size_t needed) {
+  const auto target = static_cast<uint32_t>(round_up(needed, kMetadataStep));
+  const uint32_t ready = region.spans_ready;
   if (target <= ready) return true;
-  if (!backend.commit(reinterpret_cast<void*>(start + ready), target - ready)) return false;
-  backend.exclude_from_dump(reinterpret_cast<void*>(start + ready), target - ready);
-  ready = static_cast<uint32_t>(target);
+  if (!commit_metadata(backend, region.descriptors + ready, target - ready)) return false;
+  region.spans_ready = target;
+  return true;
+}
+
+bool commit_huge_pages(const Backend& backend, Region& region, size_t needed) {
+  const auto target = static_cast<uint32_t>(round_up(needed, kMetadataStep));
+  const uint32_t ready = region.pages_ready;
+  if (target <= ready) return true;
+  if (!commit_metadata(backend, region.descriptors - target, target - ready)) return false;
+  region.pages_ready = target;
   return true;
 }
 
@@ -98,7 +125,8 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   Region& region = regions_[index];
   region.base = reinterpret_cast<uintptr_t>(base);
   region.total = static_cast<uint32_t>(bytes >> kHugePageShift);
-  region.huge_pages = reinterpret_cast<HugePage*>(region.base + span_array_bytes(region.total));
+  region.descriptors = region.base + huge_page_array_bytes(region.total);
+  region.huge_pages.end = reinterpret_cast<HugePage*>(region.descriptors);
   // The metadata's own slices count as used for ever; what is left of its last huge page is room.
   const size_t metadata_slices = slices_of_metadata(region.total);
   const auto metadata_pages = static_cast<uint32_t>(metadata_slices / kSlicesPerHugePage);
@@ -112,7 +140,7 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   region.huge_pages[metadata_pages].used = low_mask(metadata_slices % kSlicesPerHugePage);
   if (index == 0) {
     base_ = region.base;
-    descriptors_ = region.base;
+    descriptors_ = region.descriptors;
     limit_.store(region.limit_offset >> kBlockShift, std::memory_order_release);
   }
   count_.store(index + 1, std::memory_order_release);
@@ -123,9 +151,8 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
 bool PageMap::raise_watermark(const Backend& backend, Region& region, HugePages more) {
   if (more.count > region.total - region.watermark) return false;
   const uint32_t target = region.watermark + more.count;
-  const auto pages_start = reinterpret_cast<uintptr_t>(region.huge_pages);
-  if (!commit_up_to(backend, region.base, region.spans_ready, target * kSpanBytesPerHugePage) ||
-      !commit_up_to(backend, pages_start, region.pages_ready, target * sizeof(HugePage))) {
+  if (!commit_descriptors(backend, region, target * kSpanBytesPerHugePage) ||
+      !commit_huge_pages(backend, region, target * sizeof(HugePage))) {
     return false;
   }
   for (uint32_t index = region.watermark; index < target; ++index) {

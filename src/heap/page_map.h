@@ -17,11 +17,21 @@
 
 namespace hakmem {
 
-// A reservation, 2 MiB aligned. It starts with its own metadata: the descriptors of all its slices,
-// then its huge pages; both are committed as the watermark rises.
+// The state of a region's huge pages, downwards from `end`.
+struct HugePageArray {
+  HugePage* end;
+
+  HugePage& operator[](uint32_t index) const { return *(end - 1 - index); }
+};
+
+// A reservation, 2 MiB aligned. It starts with its own metadata: the state of its huge pages,
+// growing downwards, and the descriptors of all its slices, growing upwards. Both are committed as
+// the watermark rises; they start at one place so that together they take one mapping, and while
+// the process is small one page of page tables: a fork copies each.
 struct Region {
   uintptr_t base;
-  HugePage* huge_pages;
+  uintptr_t descriptors;
+  HugePageArray huge_pages;
   uint32_t total;                       // huge pages, metadata included
   uint32_t watermark;                   // huge pages below it are known to the page heap
   uint32_t spans_ready;                 // bytes of descriptors committed
@@ -29,7 +39,7 @@ struct Region {
   std::atomic<uintptr_t> limit_offset;  // bytes below it have readable descriptors
 
   Span* span_at(uint32_t slice) const {
-    return reinterpret_cast<Span*>(base + (size_t{slice} << kSpanShift));
+    return reinterpret_cast<Span*>(descriptors + (size_t{slice} << kSpanShift));
   }
 };
 
@@ -56,7 +66,8 @@ class PageMap {
   void* start_of(const Span* span) const;
   Region& region_of(const Span* span);
   static uint32_t slice_in(const Region& region, const Span* span) {
-    return static_cast<uint32_t>((reinterpret_cast<uintptr_t>(span) - region.base) >> kSpanShift);
+    return static_cast<uint32_t>((reinterpret_cast<uintptr_t>(span) - region.descriptors) >>
+                                 kSpanShift);
   }
 
   uint32_t regions() const { return count_.load(std::memory_order_acquire); }
@@ -75,8 +86,8 @@ class PageMap {
  private:
   static constexpr int kBlockShift = 4;
 
-  // What free reads of the first region: its base, where its descriptors start (the same address,
-  // in a word of its own so that both uses fold into an instruction), its limit in 16 bytes.
+  // What free reads of the first region: its base, where its descriptors start, its limit in
+  // 16 bytes.
   uintptr_t base_ = 0;
   uintptr_t descriptors_ = 0;
   std::atomic<uintptr_t> limit_{0};

@@ -11,7 +11,7 @@
 namespace hakmem {
 namespace {
 
-constinit ThermalTable sites;
+alignas(kApart) constinit ThermalTable sites;
 
 }  // namespace
 

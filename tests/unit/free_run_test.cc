@@ -11,8 +11,9 @@ namespace {
 TEST(FreeRun, ASearchThatStopsEarlyInventsNoRun) {
   constexpr uint32_t kPages = 8300;
   constexpr uint32_t kAll = ~uint32_t{0};
-  std::vector<HugePage> pages(kPages);
-  for (HugePage& page : pages) {
+  std::vector<HugePage> states(kPages);
+  const HugePageArray pages{states.data() + kPages};
+  for (HugePage& page : states) {
     page.used = page.backed = kAll;
     page.committed = true;
   }
@@ -21,7 +22,7 @@ TEST(FreeRun, ASearchThatStopsEarlyInventsNoRun) {
   for (uint32_t index = 13; index < kPages; ++index) pages[index].used = kAll >> 1;
   Region region{};
   region.base = uintptr_t{1} << 40;
-  region.huge_pages = pages.data();
+  region.huge_pages = pages;
   region.total = region.watermark = kPages;
   const RunRequest request{.length = {40},
                            .alignment = kSliceSize,
