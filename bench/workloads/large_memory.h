@@ -8,5 +8,6 @@
 Outcome large_random(const Request& request);
 Outcome grow(const Request& request);
 Outcome chase(const Request& request);
+Outcome revisit(const Request& request);
 Outcome purge_latency(const Request& request);
 Outcome realloc_churn(const Request& request);

@@ -296,6 +296,10 @@ constexpr Scenario kScenarios[] = {
      "MiB", 1, 1024, grow},
     {"chase", "--mebibytes of nodes of 64-256 B, linked in random order; iterations: hops", "hop",
      10'000'000, 1024, chase},
+    {"revisit",
+     "one block of --mebibytes every 600 ms, each page written; small work in between; "
+     "iterations: visits",
+     "MiB", 4, 15, revisit},
     {"purge-latency",
      "every call timed beside a thread that frees and touches --mebibytes, and "
      "beside one that keeps them",

@@ -1,6 +1,6 @@
 // Owns: what workloads are made of: an allocator by type, clocks, random sizes, threads at a gate.
-// Called by: scenarios.cc, large_memory.cc, purge_latency.cc, realloc_churn.cc, idle.cc.
-// Never: an allocation of its own between the two ends of a timed phase.
+// Called by: scenarios.cc, large_memory.cc, purge_latency.cc, realloc_churn.cc, revisit.cc,
+// idle.cc. Never: an allocation of its own between the two ends of a timed phase.
 #pragma once
 
 #include <algorithm>
