@@ -45,8 +45,9 @@ struct Backend {
   bool (*decommit)(void* start, size_t bytes);
   // Asks for huge pages in a committed range that is not touched yet. Advice: no answer.
   void (*promote)(void* start, size_t bytes);
-  // Writes a zero to a committed page that reads as zeros; the nanoseconds that it took.
-  uint64_t (*first_touch)(void* page);
+  // Writes a zero to each page of a committed range that reads as zeros; the nanoseconds that it
+  // took.
+  uint64_t (*first_touch)(void* start, size_t bytes);
   // Has the kernel back a committed range with memory in one call, which takes 15 to 20 % less than
   // as many faults of small pages. False where the kernel cannot (MADV_POPULATE_WRITE, Linux 5.14);
   // where it has no memory the range is left as it is.

@@ -72,7 +72,7 @@ Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
   // An inaccessible span stays used for ever: after one such move there is no other.
   if (!moves.empty() && !carry_out(moves)) return nullptr;
   if (first) {
-    const uint64_t took = backend_->first_touch(map_.start_of(span));
+    const uint64_t took = backend_->first_touch(map_.start_of(span), backend_->page_size());
     promotion_.first_touch_took(took);
     count(counters.huge_touched_bytes, kHugePageSize);
     count(counters.huge_touch_nanoseconds, took);
@@ -85,8 +85,8 @@ void PageHeap::took_fresh_memory(const Span& span, Backing backing) {
   constexpr uint32_t kSampled = 64;
   const uint32_t number = growths_.fetch_add(1, std::memory_order_relaxed);
   if (backing == Backing::kSmallPages && number % kSampled == kSampled - 1) {
-    const uint64_t took = backend_->first_touch(map_.start_of(&span));
-    count(counters.small_touched_bytes, backend_->page_size());
+    const uint64_t took = backend_->first_touch(map_.start_of(&span), kSliceSize);
+    count(counters.small_touched_bytes, kSliceSize);
     count(counters.small_touch_nanoseconds, took);
   }
   if (const Helper helper = helper_.load(std::memory_order_relaxed)) helper(Notice::kGrowth, {});

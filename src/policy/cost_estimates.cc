@@ -4,6 +4,7 @@
 #include "policy/cost_estimates.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "policy/running_estimate.h"
 
@@ -12,15 +13,21 @@ namespace hakmem {
 namespace {
 
 // One preempted measurement less than doubles an estimate; of a host that turned cold, 60 times as
-// dear, four fifths are known after 16 huge pages.
+// dear, four fifths are known after 16 huge pages. A page alone counts for a sixteenth: whatever
+// else happens meanwhile, an interrupt, a cold cache, is of its size.
 constexpr uint32_t kShift = 3;
+
+uint32_t shift_for(size_t bytes) {
+  const size_t part = CostEstimates::kFullSample / std::min(bytes, CostEstimates::kFullSample);
+  return kShift + static_cast<uint32_t>(std::bit_width(part) - 1);
+}
 
 void record(std::atomic<uint64_t>& estimate, size_t bytes, uint64_t ns) {
   if (bytes < CostEstimates::kSmallestSample) return;
   constexpr uint64_t kLongest = uint64_t{1} << 43;  // 2.4 hours; times a MiB still fits
   const uint64_t per_mib = (std::min(ns, kLongest) << 20) / bytes;
   const uint64_t sample = std::min(per_mib, CostEstimates::kDearest);
-  estimate.store(follow(estimate.load(std::memory_order_relaxed), sample, kShift),
+  estimate.store(follow(estimate.load(std::memory_order_relaxed), sample, shift_for(bytes)),
                  std::memory_order_relaxed);
 }
 

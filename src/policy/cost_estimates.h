@@ -23,8 +23,9 @@ class CostEstimates {
  public:
   // Of one purge, whatever its size: the system call, the look-up of the mapping.
   static constexpr uint64_t kPurgeCall = 2'000;  // nanoseconds
-  // Samples of fewer bytes are ignored.
+  // Samples of fewer bytes are ignored, those in between weigh less.
   static constexpr size_t kSmallestSample = 4096;
+  static constexpr size_t kFullSample = 65536;
   // No estimate exceeds it: a second per MiB is a machine that was suspended.
   static constexpr uint64_t kDearest = 1'000'000'000;  // nanoseconds per MiB
 

@@ -45,7 +45,7 @@ TEST(CostEstimates, StartAtTheSeeds) {
 TEST(CostEstimates, FollowWhatIsMeasuredPerKind) {
   CostEstimates costs;
   for (int sample = 0; sample < 200; ++sample) {
-    costs.record_fault(kSmall, 4096, 2'000);  // 512 us per MiB
+    costs.record_fault(kSmall, CostEstimates::kFullSample, 32'000);  // 512 us per MiB
     costs.record_purge(kHuge, 2 * kMib, CostEstimates::kPurgeCall + 20'000);
   }
   EXPECT_NEAR(static_cast<double>(costs.fault_per_mib(kSmall)), 512'000, 16);
@@ -72,6 +72,16 @@ TEST(CostEstimates, AColdHostIsKnownAfterAFewTouches) {
   EXPECT_NEAR(static_cast<double>(costs.fault_per_mib(kHuge)), 2'500'000, 16);
 }
 
+// A fault that an interrupt or a cold cache prolongs, of a page alone, among usual slices.
+TEST(CostEstimates, APageWeighsLessThanASlice) {
+  CostEstimates costs;
+  for (int round = 0; round < 500; ++round) {
+    costs.record_fault(kSmall, CostEstimates::kFullSample, 20'000);  // 320 us per MiB
+    costs.record_fault(kSmall, 4096, 8 * 1'250);  // of a page eight times as long
+  }
+  EXPECT_LT(costs.fault_per_mib(kSmall), 320'000u * 3 / 2);
+}
+
 TEST(CostEstimates, IgnoreTinySamples) {
   CostEstimates costs;
   costs.record_fault(kSmall, 0, 1'000'000);
@@ -86,7 +96,7 @@ TEST(CostEstimates, IgnoreTinySamples) {
 TEST(CostEstimates, ExtremeMeasurementsStayWithinBounds) {
   CostEstimates costs;
   for (int sample = 0; sample < 1000; ++sample) {
-    costs.record_fault(kSmall, 4096, UINT64_MAX);
+    costs.record_fault(kSmall, CostEstimates::kFullSample, UINT64_MAX);
     costs.record_purge(kSmall, size_t{1} << 40, UINT64_MAX);
     costs.record_purge(kHuge, SIZE_MAX, 0);
   }

@@ -36,7 +36,7 @@ void promote(void* start, size_t bytes) {
   fake.promoted.push_back({start, bytes});
 }
 
-uint64_t first_touch(void* page) {
+uint64_t first_touch(void* page, size_t) {
   *static_cast<volatile char*>(page) = 0;
   return fake.first_touch_nanoseconds;
 }

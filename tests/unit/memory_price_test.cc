@@ -116,8 +116,8 @@ TEST_F(PriceTest, ExtremePricesSaturate) {
 
 TEST_F(PriceTest, ExtremeSizesAndCostsStayWithinTheBounds) {
   for (int sample = 0; sample < 1000; ++sample) {
-    costs.record_fault(kSmall, 4096, UINT64_MAX);
-    costs.record_purge(kSmall, 4096, UINT64_MAX);
+    costs.record_fault(kSmall, CostEstimates::kFullSample, UINT64_MAX);
+    costs.record_purge(kSmall, CostEstimates::kFullSample, UINT64_MAX);
   }
   ASSERT_GT(costs.fault_per_mib(kSmall), CostEstimates::kDearest - 16);
   for (const size_t bytes : {size_t{0}, size_t{1}, size_t{4096}, size_t{1} << 40, SIZE_MAX}) {

@@ -135,7 +135,7 @@ TEST_F(SkiRental, PaysAtMostTwiceTheOptimumUnderPressureAndOnAColdHost) {
   price.set_pressure(350);
   expect_bound(2);
   for (int touch = 0; touch < 100; ++touch) costs.record_fault(kHuge, 2 * kMib, 5'000'000);
-  for (int touch = 0; touch < 100; ++touch) costs.record_fault(kSmall, 4096, 5'000);
+  for (int touch = 0; touch < 100; ++touch) costs.record_fault(kSmall, 65536, 80'000);
   expect_bound(2);
 }
 

@@ -156,10 +156,11 @@ uint64_t cpu_time() {
   return nanoseconds_of(CLOCK_THREAD_CPUTIME_ID);
 }
 
-uint64_t first_touch(void* page) {
-  const uint64_t start = cpu_time();
-  *static_cast<volatile char*>(page) = 0;
-  return cpu_time() - start;
+uint64_t first_touch(void* start, size_t bytes) {
+  const size_t page = page_size();
+  const uint64_t before = cpu_time();
+  for (size_t at = 0; at < bytes; at += page) static_cast<volatile char*>(start)[at] = 0;
+  return cpu_time() - before;
 }
 
 bool populate(void* start, size_t bytes) {
