@@ -22,6 +22,8 @@ struct Deadlines {
   // answers. 0 while `is_armed` stays true: they cannot be had back now.
   size_t (*disarm)(bool* purged);
   bool (*is_armed)();
+  // Whether what is armed has been purged or refused: `disarm` then is cheap. No system call.
+  bool (*has_fired)();
 };
 
 }  // namespace hakmem

@@ -11,6 +11,7 @@
 #include "frontend/huge_pages.h"
 #include "frontend/safe_point.h"
 #include "frontend/upkeep.h"
+#include "frontend/uring.h"
 #include "heap/extent.h"
 #include "heap/heap.h"
 #include "heap/page_heap.h"
@@ -27,20 +28,30 @@ constexpr size_t kMostLeftToThread = size_t{16} << 20;
 // Of less in use a thread cannot give back much.
 constexpr size_t kWorthAThread = size_t{4} << 20;
 
-constinit bool allowed = false;
+constinit std::atomic<bool> allowed{false};
 constinit bool only_with_threads = true;
+constinit std::atomic<bool> lending{false};
+
+bool wants_ring() {
+  return configuration().is(Feature::background, "uring");
+}
 
 // unshare(CLONE_NEWUSER) and its like fail in a process of several threads: a program that has one
-// is left with one.
+// is left with one. Where a ring was asked for and is not to be had, the thread takes its place.
 bool may_have_thread() {
-  if (!allowed) return false;
-  if (!only_with_threads) return true;
-  return process_has_threads();
+  if (!allowed.load(std::memory_order_relaxed)) return false;
+  if (wants_ring() && is_deferred(Deferred::kModules)) return false;
+  // The thread that polls a ring whose descriptor is lost stays in the process.
+  const bool had_ring = page_heap.has_deadlines();
+  return !only_with_threads || had_ring || process_has_threads();
+}
+
+bool ring_lends() {
+  return page_heap.has_deadlines() && ring_serves();
 }
 
 // In place of the thread: the kernel, at a deadline. What threads keep for themselves is lent too.
 bool lend(PageHeap::Notice notice) {
-  static constinit std::atomic<bool> lending{false};
   upkeep();
   if (notice == PageHeap::Notice::kGrowth) return true;
   // Dropping extents comes back here.
@@ -54,7 +65,7 @@ bool lend(PageHeap::Notice notice) {
 }
 
 bool hand_over(PageHeap::Notice notice, Slices excess) {
-  if (page_heap.has_deadlines()) return lend(notice);
+  if (ring_lends()) return lend(notice);
   if (!background_thread_is_running()) {
     if (may_have_thread() && page_heap.demand().peak().bytes() >= kWorthAThread) {
       defer(Deferred::kThread);
@@ -92,8 +103,8 @@ uint64_t work() {
 
 void prepare_background() {
   const Configuration& settings = configuration();
-  allowed = settings.has(Feature::background) && !settings.is(Feature::background, "uring");
-  only_with_threads = settings.is(Feature::background, "auto");
+  allowed.store(settings.has(Feature::background), std::memory_order_relaxed);
+  only_with_threads = !settings.is(Feature::background, "thread");
   // Where nothing is kept there is nothing to hand over.
   if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }
@@ -101,8 +112,13 @@ void prepare_background() {
 void make_background_thread() {
   // A program that has no room for a thread is not asked again and again.
   if (!start_background_thread(work) && !background_thread_is_running()) {
-    page_heap.set_helper(nullptr);
+    allowed.store(false, std::memory_order_relaxed);
   }
+}
+
+// The thread that was lending is not in the child.
+void background_after_fork_in_child() {
+  lending.store(false, std::memory_order_relaxed);
 }
 
 bool process_has_threads() {
@@ -114,7 +130,7 @@ bool process_has_one_thread() {
 }
 
 const char* background_in_use() {
-  if (page_heap.has_deadlines()) return "uring";
+  if (ring_lends()) return "uring";
   return background_thread_is_running() ? "thread" : "none";
 }
 

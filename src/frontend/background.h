@@ -12,6 +12,8 @@ void prepare_background();
 // At a safe point.
 void make_background_thread();
 
+void background_after_fork_in_child();
+
 // Each is false also where libc cannot tell (glibc before 2.32).
 bool process_has_threads();
 bool process_has_one_thread();

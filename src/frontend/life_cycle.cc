@@ -111,6 +111,7 @@ void after_fork_in_child() {
     if (modules_are_wanted()) uring_after_fork_in_child();
     if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_child();
     heap_after_fork_in_child();
+    background_after_fork_in_child();
     if (checks_are_on()) checks_after_fork_in_child();
   }
   close_safe_points(false);

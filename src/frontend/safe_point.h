@@ -16,6 +16,9 @@ enum class Deferred : uint32_t { kModules = 1, kThread = 2 };
 extern std::atomic<uint32_t> deferred;
 
 void defer(Deferred what);
+inline bool is_deferred(Deferred what) {
+  return (deferred.load(std::memory_order_relaxed) & static_cast<uint32_t>(what)) != 0;
+}
 void run_deferred(uint32_t allowed);
 
 // Nothing of the heap is held or half done here, so that what itself allocates may run. Preserves
@@ -26,9 +29,8 @@ inline void reach_safe_point() {
 
 // The same at the end of a calloc, which pthread_create itself calls: no thread is made here.
 inline void reach_safe_point_in_calloc() {
-  constexpr auto kModules = static_cast<uint32_t>(Deferred::kModules);
-  if (HAKMEM_UNLIKELY((deferred.load(std::memory_order_relaxed) & kModules) != 0)) {
-    run_deferred(kModules);
+  if (HAKMEM_UNLIKELY(is_deferred(Deferred::kModules))) {
+    run_deferred(static_cast<uint32_t>(Deferred::kModules));
   }
 }
 

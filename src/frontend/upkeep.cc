@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include "base/units.h"
 #include "frontend/configuration.h"
@@ -19,9 +20,11 @@ namespace {
 
 constexpr uint64_t kTick = 100'000'000;  // nanoseconds
 constexpr uint64_t kTickNearLimit = 5'000'000;
+constexpr uint64_t kLongestTick = 1'000'000'000;  // more than reading all sources takes
 
-// Finding the limits of a process takes 0.15 ms and a descriptor: not for one that stays small.
-constexpr size_t kWorthWatching = size_t{64} << 20;
+// Finding the limits of a process takes 0.15 ms and a descriptor: not for one that stays small. The
+// first touch of so much takes twenty times as long.
+constexpr size_t kWorthWatching = size_t{16} << 20;
 
 constinit size_t retained_limit = 0;  // bytes, as configured
 constinit CostEstimates costs;
@@ -29,7 +32,6 @@ constinit MemoryPrice price{costs};
 alignas(kApart) constinit PressureSources sources;
 constinit bool sources_found = false;
 constinit std::atomic<uint64_t> next_tick{0};
-constinit std::atomic<bool> ticking{false};
 
 // What a pair of counters rose by since the last look.
 struct Measured {
@@ -52,13 +54,28 @@ struct Measured {
   }
 };
 
+// What a counter rose by since the last look.
+struct Rising {
+  const std::atomic<uint64_t>& bytes;
+  uint64_t seen = 0;
+
+  uint64_t take() {
+    const uint64_t now = bytes.load(std::memory_order_relaxed);
+    return now - std::exchange(seen, now);
+  }
+};
+
+constinit Rising lent_bytes{counters.deadline_purged_bytes};
 constinit Measured purges{counters.purged_bytes, counters.purge_nanoseconds};
 constinit Measured huge_purges{counters.huge_purged_bytes, counters.huge_purge_nanoseconds};
 constinit Measured small_touches{counters.small_touched_bytes, counters.small_touch_nanoseconds};
 constinit Measured huge_touches{counters.huge_touched_bytes, counters.huge_touch_nanoseconds};
 
 void learn_costs() {
-  const Measured::Rise all = purges.take();
+  // The kernel's own thread purged what was lent: nobody knows for how long.
+  const uint64_t lent = lent_bytes.take();
+  Measured::Rise all = purges.take();
+  all.bytes -= std::min(all.bytes, lent);
   const Measured::Rise huge = huge_purges.take();
   costs.record_purge(MemoryKind::kHugePage, huge.bytes, huge.nanoseconds);
   // Counted one after the other, the whole may lag behind its part.
@@ -97,6 +114,19 @@ bool is_tight(const PressureReading& reading) {
   return reading.headroom_bytes < reading.limit_bytes / 4;
 }
 
+// The legacy policies are presets: memory that costs nothing, or more than any fault.
+uint64_t price_of(const Configuration& settings) {
+  switch (settings.free_policy) {
+    case FreePolicy::keep:
+      return 0;
+    case FreePolicy::batch:
+      return UINT64_MAX;
+    case FreePolicy::adaptive:
+      return settings.memory_price;
+  }
+  return settings.memory_price;
+}
+
 bool is_watched() {
   const Configuration& settings = configuration();
   if (!settings.has(Feature::pressure)) return false;
@@ -109,14 +139,18 @@ void prepare_upkeep() {
   const Configuration& settings = configuration();
   retained_limit = read_knob(knobs.retained_limit);
   if (!settings.has(Feature::bigcache)) return;
-  price.set_base(settings.free_policy == FreePolicy::keep ? 0 : settings.memory_price);
+  price.set_base(price_of(settings));
   decide_hold_times();
 }
 
 void upkeep() {
   const uint64_t now = page_heap.backend().coarse_time();
-  if (now < next_tick.load(std::memory_order_relaxed)) return;
-  if (ticking.exchange(true, std::memory_order_acquire)) return;
+  uint64_t due = next_tick.load(std::memory_order_relaxed);
+  if (now < due) return;
+  // Claimed by time and not by a flag: the thread that ticks may not be there after a fork.
+  if (!next_tick.compare_exchange_strong(due, now + kLongestTick, std::memory_order_acquire)) {
+    return;
+  }
   uint64_t pause = kTick;
   learn_costs();
   if (is_watched()) {
@@ -129,8 +163,7 @@ void upkeep() {
     if (is_tight(reading)) pause = kTickNearLimit;
   }
   decide_hold_times();
-  next_tick.store(now + pause, std::memory_order_relaxed);
-  ticking.store(false, std::memory_order_release);
+  next_tick.store(now + pause, std::memory_order_release);
 }
 
 const CostEstimates& cost_estimates() {

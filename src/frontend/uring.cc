@@ -8,6 +8,8 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include <atomic>
+
 #include "backend/uring/uring_module.h"
 #include "base/lock.h"
 #include "base/log.h"
@@ -17,6 +19,7 @@ namespace {
 
 constinit Lock ring_lock{LockRank::kRing};
 constinit const UringModule* module = nullptr;
+constinit std::atomic<bool> refused{false};
 
 // The file beside the one that this function lies in.
 bool path_of_module(char* path, size_t capacity) {
@@ -44,8 +47,12 @@ const UringModule* find_module() {
   return found != nullptr && found->version == kUringModuleVersion ? found : nullptr;
 }
 
+// A child has no ring, whatever its parent has: it is asked for one when it first needs it.
 size_t arm(const AddressRange* ranges, size_t count, uint64_t nanoseconds) {
   LockGuard guard(ring_lock);
+  if (module->state() != 0 && !refused.load(std::memory_order_relaxed)) {
+    refused.store(module->open() != 0, std::memory_order_relaxed);
+  }
   return module->arm(ranges, count, nanoseconds, MADV_DONTNEED);
 }
 
@@ -59,6 +66,11 @@ bool is_armed() {
   return module->is_armed();
 }
 
+bool has_fired() {
+  LockGuard guard(ring_lock);
+  return module->has_fired();
+}
+
 }  // namespace
 
 bool load_uring() {
@@ -70,7 +82,12 @@ bool load_uring() {
   return true;
 }
 
-const Deadlines kUringDeadlines = {.arm = arm, .disarm = disarm, .is_armed = is_armed};
+const Deadlines kUringDeadlines = {
+    .arm = arm, .disarm = disarm, .is_armed = is_armed, .has_fired = has_fired};
+
+bool ring_serves() {
+  return module != nullptr && !refused.load(std::memory_order_relaxed);
+}
 
 size_t purge_by_uring(const AddressRange* ranges, size_t count) {
   LockGuard guard(ring_lock);
@@ -87,6 +104,7 @@ void uring_after_fork_in_parent() {
 
 void uring_after_fork_in_child() {
   ring_lock.reset_after_fork_in_child();
+  refused.store(false, std::memory_order_relaxed);
 }
 
 }  // namespace hakmem

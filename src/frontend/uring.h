@@ -11,8 +11,11 @@ namespace hakmem {
 // False, after one line on stderr where the module itself is missing: the next way is taken.
 bool load_uring();
 
-// Of the loaded module.
+// Of the loaded module. A child of a fork gets a ring of its own when it first arms something.
 extern const Deadlines kUringDeadlines;
+// False once there is no ring and none to be had: the program closed its descriptor, or a child was
+// refused one.
+bool ring_serves();
 // See Backend::purge.
 size_t purge_by_uring(const AddressRange* ranges, size_t count);
 

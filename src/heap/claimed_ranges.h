@@ -16,6 +16,8 @@ namespace hakmem {
 template <size_t kMostRanges, size_t kMostClaims>
 class ClaimedRanges {
  public:
+  static constexpr size_t kRanges = kMostRanges;
+
   struct Entry {
     HugePage* page;
     uint32_t slices;

@@ -60,7 +60,7 @@ Backing backing_of_extents() {
 constinit CacheQuotas cache_quotas;
 
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const void* caller) {
-  if (bytes > kLargestExtent || alignment > kLargestExtent) return nullptr;
+  if (bytes > kLargestExtent || alignment > kLargestAlignment) return nullptr;
   const Fit fit = fit_of(bytes, alignment);
   const Slices aligned = Slices::covering(alignment);
   // What a thread freed it kept, whether it was an arena's or its own.

@@ -13,6 +13,8 @@ namespace hakmem {
 
 // Larger requests are refused: they would not fit the units that extents are counted in.
 inline constexpr size_t kLargestExtent = size_t{1} << 40;
+// Descriptors are committed up to an aligned address: 4 KiB per 2 MiB.
+inline constexpr size_t kLargestAlignment = size_t{4} << 30;
 
 // `heap` is the calling thread's or an arena. `alignment` is a power of two of any
 // size. `caller`: the return address of the program's call; nullptr: unknown. nullptr when memory

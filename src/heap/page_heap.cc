@@ -332,6 +332,7 @@ void PageHeap::shrink(Span* span, Slices length) {
 }
 
 PageHeapStatistics PageHeap::statistics() {
+  settle_fired_loan();
   LockGuard guard(lock_);
   return {.mapped_bytes = committed_.bytes(),
           .used_bytes = used().bytes(),

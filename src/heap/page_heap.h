@@ -13,6 +13,7 @@
 #include "base/lock.h"
 #include "base/units.h"
 #include "heap/call_site.h"
+#include "heap/claimed_ranges.h"
 #include "heap/demand.h"
 #include "heap/huge_page.h"
 #include "heap/memory_moves.h"
@@ -21,10 +22,6 @@
 #include "policy/knobs.h"
 
 namespace hakmem {
-
-template <size_t kMostRanges, size_t kMostClaims>
-class ClaimedRanges;
-using PurgeBatch = ClaimedRanges<64, 64>;
 
 struct PageHeapStatistics {
   size_t mapped_bytes;    // committed for data
@@ -107,6 +104,8 @@ class PageHeap {
   void set_deadlines(const Deadlines& deadlines);
   bool has_deadlines() const { return deadlines_ != nullptr; }
   void lend(uint64_t nanoseconds);
+  // What has been purged at its deadline counts as purged from here on.
+  void settle_fired_loan();
   Lock& lending_lock() { return lending_lock_; }
   // In a forked child nothing is lent: the kernel purges the parent's memory.
   void forget_loan() {
@@ -280,9 +279,12 @@ class PageHeap {
   bool is_time_to_sweep() const;
   uint32_t coarse_milliseconds() const;  // wraps
   void purge_idle();
-  bool purge_claims(const Claim* claims, size_t count, size_t& bytes);
-  size_t purge_batch(PurgeBatch& batch, bool& accepted);
-  size_t purge_whole(const Claim& claim, bool& accepted);
+  size_t purge_claims(const Claim* claims, size_t count);
+  size_t purge_batch(PurgeBatch& batch);
+  uint64_t purged_entries(const PurgeBatch& batch) const;
+  bool purge_alone(const PurgeBatch::Entry& entry) const;
+  size_t purge_whole(const Claim& claim);
+  static void count_purge(bool huge, size_t bytes, uint64_t nanoseconds);
   void release_claim(const Claim& claim, bool purged);
   void* address_of(const HugePage& page) const {
     return reinterpret_cast<void*>(map_.region(page.region).base +
@@ -315,9 +317,10 @@ class PageHeap {
   std::atomic<uint32_t> loan_slices_{0};
   std::atomic<uint32_t> worth_lending_{UINT32_MAX};  // slices
   std::atomic<uint32_t> growths_{0};
-  std::atomic<uint32_t> last_sweep_{0};  // milliseconds; written under the lock
-  uint32_t last_turn_ = 0;               // of the demand
-  uint32_t sweep_region_ = 0;            // where the sweep goes on
+  std::atomic<uint32_t> refused_sweeps_{0};  // in a row, of those that found something
+  std::atomic<uint32_t> last_sweep_{0};      // milliseconds; written under the lock
+  uint32_t last_turn_ = 0;                   // of the demand
+  uint32_t sweep_region_ = 0;                // where the sweep goes on
   uint32_t sweep_index_ = 0;
   uint32_t settling_region_ = 0;  // where the search for settled memory goes on
   uint32_t settling_index_ = 0;

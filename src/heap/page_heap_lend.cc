@@ -72,9 +72,16 @@ void PageHeap::take_back() {
   take_back_locked();
 }
 
+void PageHeap::settle_fired_loan() {
+  if (!lent_.load(std::memory_order_acquire)) return;
+  LockGuard lending(lending_lock_);
+  if (lent_.load(std::memory_order_relaxed) && deadlines_->has_fired()) take_back_locked();
+}
+
 void PageHeap::take_back_locked() {
   if (!lent_.load(std::memory_order_relaxed)) return;
-  bool purged[Deadlines::kMostRanges];
+  // A child without a ring gets no answers: what was lent keeps its contents there.
+  bool purged[Deadlines::kMostRanges] = {};
   const size_t count_of_ranges = deadlines_->disarm(purged);
   // The program has closed the ring: what is lent stays the kernel's.
   if (count_of_ranges == 0 && deadlines_->is_armed()) return;

@@ -11,6 +11,7 @@
 //   purge_claims             all end here
 //     purge_batch, release_claim
 #include <algorithm>
+#include <array>
 
 #include "heap/claimed_ranges.h"
 #include "heap/extent_cache.h"
@@ -23,6 +24,7 @@ namespace {
 
 constexpr uint32_t kSweepSteps = 16;   // in a round
 constexpr size_t kShortestRound = 64;  // milliseconds: the coarse clock ticks every 1 to 10
+constexpr uint32_t kMostRefusals = 12;
 // A part of a huge page splits it, so that has to lie idle for longer.
 constexpr uint32_t kPatienceWithParts = 8;
 
@@ -84,7 +86,8 @@ uint64_t PageHeap::maintain() {
   enforce_retained_limit();
   const size_t round = round_milliseconds();
   if (retained() == Slices{0} || round == 0) return 0;
-  return uint64_t{round} * kMillisecond / kSweepSteps;
+  const uint32_t refusals = refused_sweeps_.load(std::memory_order_relaxed);
+  return (uint64_t{round} * kMillisecond / kSweepSteps) << refusals;
 }
 
 uint32_t PageHeap::coarse_milliseconds() const {
@@ -119,8 +122,12 @@ void PageHeap::purge_idle() {
                 .patience = Patience::kHoldTime};
     claimed = claim_swept(sweep, claims, kMostClaims);
   }
-  size_t bytes = 0;
-  if (claimed > 0) purge_claims(claims, claimed, bytes);
+  if (claimed == 0) return;
+  const size_t bytes = purge_claims(claims, claimed);
+  // What the kernel does not take is asked about ever more rarely: 4 ms to 16 s.
+  const uint32_t refusals = refused_sweeps_.load(std::memory_order_relaxed);
+  refused_sweeps_.store(bytes > 0 ? 0 : std::min(refusals + 1, kMostRefusals),
+                        std::memory_order_relaxed);
 }
 
 // What the sweep finds; `sweep` is left with what remains to be done.
@@ -180,6 +187,7 @@ size_t PageHeap::purge_down_to(Slices target) {
 // A clock: what was used since the hand last came by gets another round, unless all is to go.
 size_t PageHeap::purge_down_to(Slices target, Patience patience) {
   constexpr size_t kMostClaims = 64;
+  constexpr uint32_t kMostFutile = 4;
   // Twice around make everything idle, parts of huge pages only after their sweeps.
   constexpr uint32_t kRounds = 2 + 2 * kPatienceWithParts;
   take_back();
@@ -193,7 +201,9 @@ size_t PageHeap::purge_down_to(Slices target, Patience patience) {
   }
   Claim claims[kMostClaims];
   size_t bytes = 0;
-  while (sweep.visits > 0 && retained() > target) {
+  // Locked memory among what is purged is left out; where nothing is taken, it ends.
+  uint32_t futile = 0;
+  while (sweep.visits > 0 && retained() > target && futile < kMostFutile) {
     size_t claimed;
     {
       LockGuard guard(lock_);
@@ -201,13 +211,14 @@ size_t PageHeap::purge_down_to(Slices target, Patience patience) {
       sweep.most = retained() - target;
       claimed = claim_swept(sweep, claims, kMostClaims);
     }
-    const size_t before = bytes;
-    const bool accepted = claimed == 0 || purge_claims(claims, claimed, bytes);
+    if (claimed == 0) continue;
+    const size_t purged = purge_claims(claims, claimed);
+    bytes += purged;
+    futile = purged > 0 ? 0 : futile + 1;
     if (target != Slices{0}) {
       LockGuard guard(lock_);
-      demand_.sold(Slices::covering(bytes - before));
+      demand_.sold(Slices::covering(purged));
     }
-    if (!accepted) break;
   }
   return bytes;
 }
@@ -245,75 +256,105 @@ PageHeap::Claim PageHeap::claim_whole(HugePage& page) {
   return {&page, ~uint32_t{0}};
 }
 
-// False once the kernel has refused; what is left of the claims is released unpurged.
-bool PageHeap::purge_claims(const Claim* claims, size_t count_of_claims, size_t& bytes) {
+// How many bytes the kernel took; the rest is released unpurged.
+size_t PageHeap::purge_claims(const Claim* claims, size_t count_of_claims) {
   const size_t most = read_knob(knobs.purge_batch);
   PurgeBatch batch;
-  bool accepted = true;
+  size_t bytes = 0;
   for (size_t index = 0; index < count_of_claims; ++index) {
     const Claim& claim = claims[index];
     const bool whole = claim.slices == ~uint32_t{0};
     if (whole && (claim.page->displaced || is_charged())) {
-      bytes += purge_whole(claim, accepted);
+      bytes += purge_whole(claim);
       continue;
     }
     const bool fits = batch.has_room() && batch.ranges() < most;
-    if (!fits || !batch.is_of(claim.page->backing)) bytes += purge_batch(batch, accepted);
+    if (!fits || !batch.is_of(claim.page->backing)) bytes += purge_batch(batch);
     batch.add(claim.page, claim.slices, address_of(*claim.page));
   }
-  bytes += purge_batch(batch, accepted);
-  return accepted;
+  return bytes + purge_batch(batch);
 }
 
-size_t PageHeap::purge_batch(PurgeBatch& batch, bool& accepted) {
+size_t PageHeap::purge_batch(PurgeBatch& batch) {
   if (batch.empty()) return 0;
   const uint64_t start = backend_->cpu_time();
-  const size_t purged = accepted ? backend_->purge(batch.first_range(), batch.ranges()) : 0;
+  const uint64_t purged = purged_entries(batch);
   const uint64_t took = backend_->cpu_time() - start;
-  if (purged < batch.ranges()) accepted = false;
   size_t bytes = 0;
   {
     LockGuard guard(lock_);
+    uint32_t index = 0;
     for (const PurgeBatch::Entry& entry : batch) {
-      const bool done = entry.end <= purged;
+      const bool done = (purged >> index++ & 1) != 0;
       release_claim({entry.page, entry.slices}, done);
       if (done) bytes += Slices{slices_in(entry.slices)}.bytes();
     }
   }
-  count(counters.purges);
-  count(counters.purged_bytes, bytes);
-  count(counters.purge_nanoseconds, took);
-  if (batch.is_of(Backing::kHugePage)) {
-    count(counters.huge_purged_bytes, bytes);
-    count(counters.huge_purge_nanoseconds, took);
-  }
+  count_purge(batch.is_of(Backing::kHugePage), bytes, took);
   batch.clear();
   return bytes;
 }
 
+// A bit for each. What the kernel does not take, for a page in it is locked, ends neither the batch
+// nor the purge of its neighbours.
+uint64_t PageHeap::purged_entries(const PurgeBatch& batch) const {
+  std::array<bool, PurgeBatch::kRanges> purged{};
+  const size_t ranges = batch.ranges();
+  for (size_t at = 0; at < ranges; ++at) {
+    const size_t taken = backend_->purge(batch.first_range() + at, ranges - at);
+    std::fill_n(purged.begin() + at, taken, true);
+    at += taken;
+  }
+  uint64_t entries = 0;
+  uint64_t bit = 1;
+  for (const PurgeBatch::Entry& entry : batch) {
+    const bool done = std::all_of(purged.begin() + entry.first, purged.begin() + entry.end,
+                                  [](bool is) { return is; });
+    if (done || purge_alone(entry)) entries |= bit;
+    bit <<= 1;
+  }
+  return entries;
+}
+
+bool PageHeap::purge_alone(const PurgeBatch::Entry& entry) const {
+  ClaimedRanges<kSlicesPerHugePage, 1> alone;
+  alone.add(entry.page, entry.slices, address_of(*entry.page));
+  return backend_->purge(alone.first_range(), alone.ranges()) == alone.ranges();
+}
+
 // A wholly free huge page that gives more back than its pages: the charge, or its own mapping.
-size_t PageHeap::purge_whole(const Claim& claim, bool& accepted) {
+size_t PageHeap::purge_whole(const Claim& claim) {
   HugePage& page = *claim.page;
-  const bool decommit = accepted && is_charged();
-  if (decommit) {
-    accepted = backend_->decommit(address_of(page), kHugePageSize);
-  } else if (accepted) {
-    accepted = backend_->renew(address_of(page), kHugePageSize);
-    if (accepted && page.backing == Backing::kHugePage) promote(page);
+  const bool huge = page.backing == Backing::kHugePage;
+  const bool decommit = is_charged();
+  const uint64_t start = backend_->cpu_time();
+  const bool accepted = decommit ? backend_->decommit(address_of(page), kHugePageSize)
+                                 : backend_->renew(address_of(page), kHugePageSize);
+  const uint64_t took = backend_->cpu_time() - start;
+  if (accepted && !decommit && huge) promote(page);
+  {
+    LockGuard guard(lock_);
+    if (accepted) forget_displacement(page);
+    // A child of a fork may have found it decommitted already.
+    if (decommit && accepted && page.committed) {
+      page.committed = false;
+      --committed_.count;
+      count(counters.decommitted_bytes, kHugePageSize);
+    }
+    release_claim(claim, accepted);
   }
+  const size_t bytes = accepted ? kHugePageSize : 0;
+  count_purge(huge, bytes, took);
+  return bytes;
+}
+
+void PageHeap::count_purge(bool huge, size_t bytes, uint64_t nanoseconds) {
   count(counters.purges);
-  LockGuard guard(lock_);
-  if (accepted) forget_displacement(page);
-  // A child of a fork may have found it decommitted already.
-  if (decommit && accepted && page.committed) {
-    page.committed = false;
-    --committed_.count;
-    count(counters.decommitted_bytes, kHugePageSize);
-  }
-  release_claim(claim, accepted);
-  if (!accepted) return 0;
-  count(counters.purged_bytes, kHugePageSize);
-  return kHugePageSize;
+  count(counters.purged_bytes, bytes);
+  count(counters.purge_nanoseconds, nanoseconds);
+  if (!huge) return;
+  count(counters.huge_purged_bytes, bytes);
+  count(counters.huge_purge_nanoseconds, nanoseconds);
 }
 
 void PageHeap::release_claim(const Claim& claim, bool purged) {

@@ -45,8 +45,15 @@ uint64_t coarse_time() {
   return fake.coarse_time;
 }
 
+bool is_locked(const AddressRange& range) {
+  const auto* start = static_cast<const char*>(range.start);
+  return fake.locked >= start && fake.locked < start + range.bytes;
+}
+
 size_t purge(const AddressRange* ranges, size_t count) {
+  ++fake.purge_calls;
   if (fake.refuse_purge) return 0;
+  count = static_cast<size_t>(std::find_if(ranges, ranges + count, is_locked) - ranges);
   for (size_t index = 0; index < count; ++index) fake.purged_bytes += ranges[index].bytes;
   fake.purged_ranges += count;
   return kLinuxBackend.purge(ranges, count);
@@ -105,6 +112,10 @@ bool is_armed() {
   return !fake.armed.empty();
 }
 
+bool has_fired() {
+  return is_armed() && fake.ranges_past_deadline >= fake.armed.size();
+}
+
 Backend make() {
   Backend backend = kLinuxBackend;
   backend.reserve = reserve;
@@ -127,6 +138,7 @@ Backend make() {
 }  // namespace
 
 const Backend kFakeBackend = make();
-const Deadlines kFakeDeadlines = {.arm = arm, .disarm = disarm, .is_armed = is_armed};
+const Deadlines kFakeDeadlines = {
+    .arm = arm, .disarm = disarm, .is_armed = is_armed, .has_fired = has_fired};
 
 }  // namespace hakmem

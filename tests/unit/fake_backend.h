@@ -26,6 +26,8 @@ struct FakeBackend {
   bool refuse_lazy_free = false;
   bool takes_lazily_freed = false;  // at once
   size_t lazily_freed_bytes = 0;
+  const char* locked = nullptr;  // what holds it cannot be purged
+  uint32_t purge_calls = 0;
   std::vector<AddressRange> armed;  // by the deadlines
   size_t armed_at_most = SIZE_MAX;  // ranges
   size_t ranges_past_deadline = 0;  // of the armed ones, from the first

@@ -72,6 +72,24 @@ TEST_F(LendTest, WhatPassedTheDeadlineIsFreshMemory) {
   expect_live_untouched();
 }
 
+// In a child that ran no handler the ring's state is gone, and with it the answers.
+TEST_F(LendTest, WithoutAnswersNothingPassesForFresh) {
+  heap_.lend(kDeadline);
+  fake.armed.clear();
+  // Where the answers will lie.
+  volatile char stack[16384];
+  for (volatile char& byte : stack) byte = 1;
+  EXPECT_EQ(reused_zeros(), 0u);
+}
+
+TEST_F(LendTest, WhatPassedTheDeadlineIsNoLongerRetained) {
+  heap_.lend(kDeadline);
+  fake.ranges_past_deadline = SIZE_MAX;
+  const PageHeapStatistics statistics = heap_.statistics();
+  EXPECT_EQ(statistics.lent_bytes, 0u);
+  EXPECT_EQ(statistics.retained_bytes, 0u);
+}
+
 TEST_F(LendTest, SomeMayPassTheDeadlineAndOthersNot) {
   fake.ranges_past_deadline = 2;
   heap_.lend(kDeadline);

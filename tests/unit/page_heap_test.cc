@@ -546,6 +546,41 @@ TEST_F(PageHeapTest, RefusedPurgeKeepsTheMemoryUsable) {
   EXPECT_FALSE(span->zeroed);
 }
 
+// All of it is one range: where the kernel meets a locked page in it, it stops.
+TEST_F(PageHeapTest, ALockedPageKeepsItsHugePageAndNoMore) {
+  knobs.retained_limit.store(SIZE_MAX);
+  std::vector<Span*> spans;
+  for (int count = 0; count < 16; ++count) {
+    spans.push_back(heap_.allocate({kSlicesPerHugePage}));
+    memset(start(spans.back()), 1, kHugePageSize);
+  }
+  fake.locked = start(spans[5]) + kHugePageSize / 2;
+  for (Span* span : spans) heap_.free(span);
+  EXPECT_EQ(heap_.purge_down_to({0}), 15 * kHugePageSize);
+  EXPECT_EQ(heap_.statistics().retained_bytes, kHugePageSize);
+}
+
+TEST_F(PageHeapTest, WhatIsRefusedIsAskedAboutEverMoreRarely) {
+  knobs.retained_limit.store(SIZE_MAX);
+  Span* span = heap_.allocate({kSlicesPerHugePage});
+  memset(start(span), 1, kHugePageSize);
+  heap_.free(span);
+  fake.refuse_purge = true;
+  uint64_t pause = 0;
+  uint64_t elapsed = 0;
+  int calls = 0;
+  for (; elapsed < 60'000 * kMillisecond; elapsed += pause, ++calls) {
+    fake.coarse_time += pause;
+    pause = heap_.maintain();
+    ASSERT_NE(pause, 0u);
+  }
+  EXPECT_LT(calls, 100) << "within a minute";
+  fake.refuse_purge = false;
+  fake.coarse_time += pause;
+  heap_.maintain();
+  EXPECT_EQ(heap_.maintain(), 0u) << "nothing is left";
+}
+
 TEST_F(PageHeapTest, CommitFailureIsExhaustionAndRecovers) {
   std::vector<Span*> spans = {heap_.allocate({kSlicesPerHugePage})};
   fake.commits_until_failure = 0;

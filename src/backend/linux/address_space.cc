@@ -94,16 +94,19 @@ bool purge_one(void* start, size_t bytes) {
   return purge_ranges(&range, 1) == 1;
 }
 
-// mincore(2) answers ENOMEM for unmapped addresses and touches nothing.
+// mincore(2) answers ENOMEM for unmapped addresses and touches nothing. Where it is refused nothing
+// is known, and the address is taken for mapped.
 bool is_mapped(const void* address) {
   unsigned char resident;
   const uintptr_t page = round_down(reinterpret_cast<uintptr_t>(address), page_size());
-  return system_call(SYS_mincore, page, 1, &resident) == 0;
+  return system_call(SYS_mincore, page, 1, &resident) != -ENOMEM;
 }
 
+// Maps a range anew if nothing is mapped there; what is there stays.
 bool map_over_hole(void* start, size_t bytes, int protection) {
   const long mapped = system_call(SYS_mmap, start, bytes, protection,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
+  if (mapped == -EEXIST) return true;
   if (failed(mapped)) return false;
   prefer_small_pages(start, bytes);
   return true;
@@ -119,7 +122,7 @@ MoveResult move(void* from, void* to, size_t bytes) {
   if (!process_mappings_are_unlimited() || !purge_one(to, bytes)) return MoveResult::kStayed;
   const long moved = system_call(SYS_mremap, from, bytes, bytes, kFlags, to);
   if (!failed(moved)) return MoveResult::kMoved;
-  if (is_mapped(to) || map_over_hole(to, bytes, PROT_READ | PROT_WRITE)) {
+  if (map_over_hole(to, bytes, PROT_READ | PROT_WRITE)) {
     return moved == -EFAULT ? MoveResult::kSplit : MoveResult::kStayed;
   }
   // vm.overcommit_memory has just become 2. Address space without access is not charged.
