@@ -1,10 +1,13 @@
 // Memory that a sleeping program does not need goes back, and nobody notices but the kernel.
-//   background idle CALL       sleeps in CALL; its memory is gone when it wakes, by its own
-//   deadline background refuse ERROR    process_madvise and io_uring_setup answer ERROR; contents
-//   stay right background child KIND      fork, _Fork or clone while memory waits to be purged
-//   background descriptors     closes what it did not open and takes the numbers for its own
-//   background unshare         one thread, a new user namespace
-//   background limit           lives at 0.8 of HAKMEM_LIMIT and churns beside it
+//   background idle CALL           sleeps in CALL; its memory is gone when it wakes
+//   background daemon              the same in a child of fork
+//   background refuse ERROR WHAT   process_madvise and io_uring_setup answer ERROR, for WHAT =
+//                                  nothing madvise as well; contents stay right, and a sleeping
+//                                  program's memory goes back all the same
+//   background child KIND          fork, _Fork or clone while memory waits to be purged
+//   background descriptors         closes what it did not open and takes the numbers for its own
+//   background unshare             one thread, a new user namespace
+//   background limit               lives at 0.8 of HAKMEM_LIMIT and churns beside it
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -138,6 +141,17 @@ static int idle(const char* call) {
   return 0;
 }
 
+static int daemon_idle(void) {
+  fill_all();
+  free_every(1);
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) _exit(idle("poll"));
+  int status;
+  CHECK(waitpid(child, &status, 0) == child);
+  return status == 0 ? 0 : 1;
+}
+
 static void refuse(int call, int error, struct sock_filter* filter, int* length) {
   filter[(*length)++] =
       (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)call, 0, 1);
@@ -145,19 +159,21 @@ static void refuse(int call, int error, struct sock_filter* filter, int* length)
       (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error);
 }
 
-static int refused(int error) {
+static int refused(int error, char* what) {
   struct sock_filter filter[16];
   int length = 0;
   filter[length++] =
       (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   refuse(440 /* process_madvise */, error, filter, &length);
   refuse(SYS_io_uring_setup, error, filter, &length);
+  int none_is_left = strcmp(what, "nothing") == 0;
+  if (none_is_left) refuse(SYS_madvise, error, filter, &length);
   filter[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   const struct sock_fprog program = {(unsigned short)length, filter};
   CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
   CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
   // Modules are loaded at the start: the filter has to be there by then.
-  char* const again[] = {"background", "churn", NULL};
+  char* const again[] = {"background", none_is_left ? "churn" : what, "poll", NULL};
   execv("/proc/self/exe", again);
   return 1;
 }
@@ -176,6 +192,16 @@ static int churn(void) {
   poll(NULL, 0, kSlept);
   printf("peak %zu KiB, %zu KiB at the end\n", peak >> 10, resident() >> 10);
   return 0;
+}
+
+static void check_fresh_memory(void) {
+  for (int index = 0; index < kBlocks; ++index) {
+    if (blocks[index] != NULL) continue;
+    unsigned char* fresh = calloc(1, size_of(index));
+    CHECK(fresh != NULL);
+    for (size_t at = 0; at < size_of(index); at += 509) CHECK(fresh[at] == 0);
+    memset(fresh, 255, size_of(index));
+  }
 }
 
 static pid_t make_child(const char* kind) {
@@ -198,7 +224,11 @@ static int children(const char* kind) {
     CHECK(child >= 0);
     if (child == 0) {
       check_all();
-      if (strcmp(kind, "fork") == 0) {
+      // Where a thread of ours was at work a child without handlers may find it in the heap.
+      const char* way = getenv("HAKMEM_BACKGROUND");
+      int handlers_run = strcmp(kind, "fork") == 0;
+      if (handlers_run || (way != NULL && strcmp(way, "uring") == 0)) check_fresh_memory();
+      if (handlers_run) {
         free_every(2);
         fill_all();
         check_all();
@@ -274,12 +304,13 @@ static int limited(void) {
 int main(int argc, char** argv) {
   const char* what = argc > 1 ? argv[1] : "";
   if (strcmp(what, "idle") == 0 && argc > 2) return idle(argv[2]);
-  if (strcmp(what, "refuse") == 0 && argc > 2) return refused(atoi(argv[2]));
+  if (strcmp(what, "daemon") == 0) return daemon_idle();
+  if (strcmp(what, "refuse") == 0 && argc > 3) return refused(atoi(argv[2]), argv[3]);
   if (strcmp(what, "churn") == 0) return churn();
   if (strcmp(what, "child") == 0 && argc > 2) return children(argv[2]);
   if (strcmp(what, "descriptors") == 0) return descriptors();
   if (strcmp(what, "unshare") == 0) return unshared();
   if (strcmp(what, "limit") == 0) return limited();
-  fprintf(stderr, "usage: background idle|refuse|churn|child|descriptors|unshare|limit …\n");
+  fprintf(stderr, "usage: background idle|daemon|refuse|churn|child|descriptors|unshare|limit …\n");
   return 2;
 }

@@ -50,7 +50,10 @@ for way, settings in ways.items():
         process = subprocess.Popen([PROGRAM, "idle", call], env=environment, text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         sleeping.append((f"idle {call}, {way}", process))
-    for name, process in sleeping[-5:]:
+    process = subprocess.Popen([PROGRAM, "daemon"], env=environment, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    sleeping.append((f"idle daemon, {way}", process))
+    for name, process in sleeping[-6:]:
         out, error = process.communicate(timeout=120)
         check(name, subprocess.CompletedProcess([], process.returncode, out, error))
 
@@ -61,8 +64,12 @@ for way, settings in ways.items():
 for rung in RUNGS:
     check(f"purge by {rung}", run(["churn"], {"HAKMEM_PURGE": rung}))
     for error in (errno.EPERM, errno.ENOSYS, errno.EINVAL):
-        check(f"purge by {rung}, refused with {errno.errorcode[error]}",
-              run(["refuse", str(error)], {"HAKMEM_PURGE": rung, "HAKMEM_BACKGROUND": "uring"}))
+        for what in ("churn", "nothing"):
+            check(f"{what} of purging by {rung}, refused with {errno.errorcode[error]}",
+                  run(["refuse", str(error), what],
+                      {"HAKMEM_PURGE": rung, "HAKMEM_BACKGROUND": "uring"}))
+check("idle where io_uring is refused",
+      run(["refuse", str(errno.EPERM), "idle"], {"HAKMEM_BACKGROUND": "uring"}))
 check("purge off", run(["churn"], {"HAKMEM_PURGE": "off"}))
 check("a program of one thread enters a namespace", run(["unshare"], {}), accepted=(0, 77))
 for way, settings in ways.items():
@@ -104,17 +111,20 @@ def limited_group(limit):
 
 
 # At 1.25 of what lives, and with room for the program itself, the kernel would kill who keeps more.
-group = limited_group(limit + (4 << 20))
-if group is None:
-    print("limit of a cgroup: skipped, no group can be made here")
-else:
+for limit in (128 << 20, 24 << 20):
+    group = limited_group(limit + (4 << 20))
+    if group is None:
+        print("limit of a cgroup: skipped, no group can be made here")
+        break
+
+    def enter():
+        with open(f"{group}/cgroup.procs", "w", encoding="ascii") as members:
+            members.write(str(os.getpid()))
+
     try:
         for way, settings in ways.items():
-            def enter():
-                with open(f"{group}/cgroup.procs", "w", encoding="ascii") as members:
-                    members.write(str(os.getpid()))
             environment = {**os.environ, "LD_PRELOAD": LIBRARY, "TEST_LIMIT": str(limit), **settings}
-            check(f"limit of a cgroup, {way}", subprocess.run(
+            check(f"limit of a cgroup, {limit >> 20} MiB, {way}", subprocess.run(
                 [PROGRAM, "limit"], env=environment, preexec_fn=enter, capture_output=True, text=True,
                 timeout=120, check=False))
     finally:
