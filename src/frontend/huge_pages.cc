@@ -152,7 +152,7 @@ uint64_t bytes_on_huge_pages() {
   PageHeap::PromotedPosition position;
   AddressRange run;
   while (page_heap.next_promoted(position, run)) {
-    if (!coverage.add(run, sum)) return UINT64_MAX;
+    if (!coverage.add(run, sum)) return process_on_huge_pages(sum) ? sum : UINT64_MAX;
   }
   return sum;
 }

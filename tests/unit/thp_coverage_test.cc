@@ -86,6 +86,17 @@ TEST(ThpCoverage, AgreesWithSmaps) {
   EXPECT_EQ(bytes, expected);
 }
 
+TEST(ThpCoverage, OlderKernelsTellOfTheWholeProcess) {
+  const Mapping mapping(8 * kHugePage);
+  size_t before = 0;
+  if (!process_on_huge_pages(before)) GTEST_SKIP() << "no smaps_rollup";
+  madvise(mapping.range().start, mapping.range().bytes, MADV_HUGEPAGE);
+  memset(mapping.range().start, 1, mapping.range().bytes);
+  size_t after = 0;
+  ASSERT_TRUE(process_on_huge_pages(after));
+  EXPECT_EQ(after - before, huge_bytes_by_smaps(mapping.range()));
+}
+
 TEST(ThpCoverage, CountsWhatIsStillWhole) {
   if (!is_supported()) GTEST_SKIP() << "PAGEMAP_SCAN needs Linux 6.7";
   const Mapping mapping(2 * kHugePage);

@@ -1,13 +1,15 @@
-// Owns: the PAGEMAP_SCAN ioctl.
+// Owns: the PAGEMAP_SCAN ioctl, and what older kernels have instead.
 // Called by: see thp_coverage.h.
 // Never: see thp_coverage.h.
 #include "backend/thp/thp_coverage.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include <cstdint>
 
+#include "backend/linux/small_file.h"
 #include "base/system_call.h"
 
 namespace hakmem {
@@ -77,6 +79,25 @@ bool ThpCoverage::add(const AddressRange& range, size_t& bytes) const {
   }
   bytes += found;
   return true;
+}
+
+bool process_on_huge_pages(size_t& bytes) {
+  constexpr char kName[] = "AnonHugePages:";
+  constexpr size_t kNameLength = sizeof kName - 1;
+  char buffer[512];
+  LineReader lines("/proc/self/smaps_rollup", buffer, sizeof buffer);
+  for (Text line; lines.next(line);) {
+    if (line.length < kNameLength || memcmp(line.data, kName, kNameLength) != 0) continue;
+    size_t kibibytes = 0;
+    for (size_t at = kNameLength; at < line.length; ++at) {
+      const char digit = line.data[at];
+      if (digit >= '0' && digit <= '9')
+        kibibytes = kibibytes * 10 + static_cast<size_t>(digit - '0');
+    }
+    bytes = kibibytes << 10;
+    return true;
+  }
+  return false;
 }
 
 }  // namespace hakmem

@@ -1,6 +1,6 @@
 // Owns: asking the kernel which memory lies on huge pages.
 // Called by: frontend/huge_pages.cc, for statistics.
-// Never: smaps, which takes milliseconds; a descriptor beyond the object's life; an allocation, a
+// Never: smaps, which takes milliseconds, where the kernel has better; a descriptor beyond the object's life; an allocation, a
 // changed errno.
 #pragma once
 
@@ -29,5 +29,10 @@ class ThpCoverage {
  private:
   const long descriptor_;
 };
+
+// For kernels before 6.7: AnonHugePages of the whole process, the program's own included, by
+// /proc/self/smaps_rollup (Linux 4.14), which walks all page tables. In bytes; false where there is
+// no such file.
+bool process_on_huge_pages(size_t& bytes);
 
 }  // namespace hakmem
