@@ -58,7 +58,7 @@ size_t hakmem_purge(void);
 /* All sizes in bytes. */
 typedef struct hakmem_statistics {
   size_t size;      /* of this structure, set by the caller before the call */
-  uint32_t version; /* of the contents, set by the library; 2 */
+  uint32_t version; /* of the contents, set by the library; 3 */
   uint32_t reserved;
   uint64_t allocated; /* in live blocks, rounded up to their size class */
   uint64_t active;    /* of slabs and extents that hold live blocks */
@@ -77,6 +77,14 @@ typedef struct hakmem_statistics {
   uint64_t hold_huge_pages;
   uint64_t huge;                /* on transparent huge pages; UINT64_MAX if the kernel is silent */
   uint64_t lazily_freed;        /* of retained, the kernel's whenever it is short of memory */
+  /* Since version 3: */
+  uint64_t extent_cache_hits;  /* blocks above 64 KiB that a thread served from its own freed ones */
+  uint64_t limit;              /* on memory, the nearest that was seen; UINT64_MAX: none */
+  uint64_t headroom;           /* left below that limit; UINT64_MAX: none */
+  uint64_t small_purge_cost;   /* ns to give a MiB of small pages back */
+  uint64_t small_fault_cost;   /* ns to touch a MiB of small pages anew */
+  uint64_t huge_purge_cost;    /* the same of huge pages */
+  uint64_t huge_fault_cost;
 } hakmem_statistics;
 
 /* Takes a snapshot. While other threads allocate, each number is right for some moment of its own.

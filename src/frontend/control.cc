@@ -71,10 +71,12 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
     return -1;
   }
   const HeapStatistics heap = heap_statistics();
+  const NearestLimit limit = nearest_limit();
+  const CostEstimates& costs = cost_estimates();
   const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
   const hakmem_statistics now = {
       .size = std::min(statistics->size, sizeof(hakmem_statistics)),
-      .version = 2,
+      .version = 3,
       .reserved = 0,
       .allocated = heap.allocated_bytes,
       .active = heap.active_bytes,
@@ -91,7 +93,14 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
       .hold_small_pages = read_hold(MemoryKind::kSmallPages),
       .hold_huge_pages = read_hold(MemoryKind::kHugePage),
       .huge = bytes_on_huge_pages(),
-      .lazily_freed = heap.lazily_freed_bytes};
+      .lazily_freed = heap.lazily_freed_bytes,
+      .extent_cache_hits = heap.all_extent_cache_hits(),
+      .limit = limit.bytes,
+      .headroom = limit.headroom,
+      .small_purge_cost = costs.purge_per_mib(MemoryKind::kSmallPages),
+      .small_fault_cost = costs.fault_per_mib(MemoryKind::kSmallPages),
+      .huge_purge_cost = costs.purge_per_mib(MemoryKind::kHugePage),
+      .huge_fault_cost = costs.fault_per_mib(MemoryKind::kHugePage)};
   memcpy(statistics, &now, now.size);
   return 0;
 }

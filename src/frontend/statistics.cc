@@ -19,7 +19,7 @@ constexpr size_t kCounters = 0
 #include "telemetry/counters.def"
 #undef HAKMEM_COUNTER
     ;
-constexpr size_t kGauges = 21;
+constexpr size_t kGauges = 23;
 static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
@@ -40,6 +40,7 @@ size_t collect_statistics(Statistic* statistics) {
   };
   constexpr uint32_t k256KiB = 4;
   constexpr uint32_t k2MiB = kSlicesPerHugePage;
+  const NearestLimit limit = nearest_limit();
   const Statistic gauges[] = {
       {"allocated", heap.allocated_bytes, "bytes in live blocks"},
       {"active", heap.active_bytes, "bytes of slabs and extents with live blocks"},
@@ -51,11 +52,14 @@ size_t collect_statistics(Statistic* statistics) {
       {"lazily_freed", heap.lazily_freed_bytes, "of retained, bytes that the kernel may take"},
       {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
       {"page_faults", process_page_faults(), "page faults of the process without a file"},
-      {"extent_cache_hits", hits(0, UINT32_MAX), "extents served from the thread's own freed ones"},
+      {"extent_cache_hits", heap.all_extent_cache_hits(),
+       "extents served from the thread's own freed ones"},
       {"extent_hits_256k", hits(0, k256KiB), "of those, up to 256 KiB"},
       {"extent_hits_2m", hits(k256KiB, k2MiB), "of those, up to 2 MiB"},
       {"extent_hits_large", hits(k2MiB, UINT32_MAX), "of those, larger"},
       {"memory_price", memory_price().price(), "ns for holding an idle MiB for a second"},
+      {"limit", limit.bytes, "bytes, of the limit on memory that is nearest; unknown: none seen"},
+      {"headroom", limit.headroom, "bytes left below that limit"},
       {"small_purge_cost", purge(MemoryKind::kSmallPages), "ns to give a MiB back"},
       {"small_fault_cost", fault(MemoryKind::kSmallPages), "ns to touch a MiB anew"},
       {"small_hold", read_hold(MemoryKind::kSmallPages), "ms that free memory stays; 0: for ever"},

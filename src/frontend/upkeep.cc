@@ -31,6 +31,8 @@ constinit CostEstimates costs;
 constinit MemoryPrice price{costs};
 alignas(kApart) constinit PressureSources sources;
 constinit bool sources_found = false;
+constinit std::atomic<size_t> limit_bytes{SIZE_MAX};
+constinit std::atomic<size_t> headroom_bytes{SIZE_MAX};
 constinit std::atomic<uint64_t> next_tick{0};
 
 // What a pair of counters rose by since the last look.
@@ -91,6 +93,9 @@ void learn_costs() {
 
 // Half of what is left below a limit may be kept free; near it nothing is.
 void respect(const PressureReading& reading) {
+  limit_bytes.store(reading.limit_bytes, std::memory_order_relaxed);
+  headroom_bytes.store(reading.headroom_bytes, std::memory_order_relaxed);
+  if (reading.stalled) count(counters.stalls);
   knobs.retained_limit.store(std::min(retained_limit, reading.headroom_bytes / 2),
                              std::memory_order_relaxed);
   price.set_pressure(price_percent(reading));
@@ -172,6 +177,11 @@ const CostEstimates& cost_estimates() {
 
 const MemoryPrice& memory_price() {
   return price;
+}
+
+NearestLimit nearest_limit() {
+  return {.bytes = limit_bytes.load(std::memory_order_relaxed),
+          .headroom = headroom_bytes.load(std::memory_order_relaxed)};
 }
 
 }  // namespace hakmem

@@ -19,4 +19,11 @@ void upkeep();
 const CostEstimates& cost_estimates();
 const MemoryPrice& memory_price();
 
+// The limit that was nearest at the last look, and what was left below it; SIZE_MAX without one.
+struct NearestLimit {
+  size_t bytes;
+  size_t headroom;
+};
+NearestLimit nearest_limit();
+
 }  // namespace hakmem

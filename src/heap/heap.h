@@ -56,6 +56,12 @@ struct HeapStatistics {
   size_t metadata_bytes;
   // Allocations served from the thread's own freed extents: of up to 128 KiB, 256 KiB, 512 KiB ...
   std::array<uint64_t, ExtentCache::kDoublings> extent_cache_hits;
+
+  uint64_t all_extent_cache_hits() const {
+    uint64_t sum = 0;
+    for (const uint64_t hits : extent_cache_hits) sum += hits;
+    return sum;
+  }
 };
 
 // A snapshot; while other threads allocate, each number is right for some moment of its own, and

@@ -37,7 +37,7 @@ int main(void) {
   hakmem_statistics before = {.size = sizeof before};
   hakmem_statistics during = {.size = sizeof during};
   CHECK(find_hakmem_get_statistics(&before) == 0);
-  CHECK(before.version == 2);
+  CHECK(before.version == 3);
   char* block = malloc(30 << 20);
   memset(block, 1, 30 << 20);
   CHECK(find_hakmem_get_statistics(&during) == 0);
@@ -49,6 +49,8 @@ int main(void) {
   CHECK(find_hakmem_purge() >= 30 << 20);
   CHECK(find_hakmem_get_statistics(&during) == 0);
   CHECK(during.purge_nanoseconds > before.purge_nanoseconds && during.memory_price == 1500000);
+  CHECK(during.small_fault_cost > 0 && during.huge_fault_cost > 0);
+  CHECK(during.limit >= during.headroom);
   CHECK(during.page_faults >= before.page_faults + (30 << 20) / sysconf(_SC_PAGESIZE) / 2);
   CHECK(during.retained == 0 && during.resident < before.resident + (8 << 20));
 
