@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Whether the drivers of whole programs and of the matrix work: drivers_test.py BUILD."""
+"""Whether the drivers of whole programs, the matrix and the soak work, and what all refuse:
+drivers_test.py BUILD."""
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,6 +45,52 @@ def matrix():
             check(f"{name} is written", (Path(folder) / name).stat().st_size > 0)
 
 
+def soak():
+    with tempfile.TemporaryDirectory() as folder:
+        text = run("soak.py", "--out", folder, "0.001", "hakmem", "system")
+        found = re.fullmatch(r"Verdict: (as|not as) lean as the leanest peer.*: hakmem (\S+), "
+                             r"system (\S+), ratio (\S+)", text.splitlines()[-1])
+        check("soak ends with a verdict", found is not None, text)
+        if found:
+            hakmem, system, share = map(float, found.groups()[1:])
+            check("soak's verdict follows from the averages", abs(share - hakmem / system) < 0.01
+                  and (found[1] == "as") == (share <= 1), found)
+
+
+def bad_arguments():
+    """A number that means nothing ends in one message and status 2, before anything runs."""
+    for arguments in (["scenarios", "--scenario", "pair-32", "--iterations", "-1"],
+                      ["scenarios", "--scenario", "pair-32", "--mebibytes", "-1"],
+                      ["scenarios", "--scenario", "pair-32", "--runs", "0"],
+                      ["scenarios", "--scenario", "pair-32", "--threads", "-1"],
+                      ["soak", "--megabytes", "0"], ["soak", "--seconds", "-1"],
+                      ["idle", "--mebibytes", "-1"]):
+        refused([BUILD / "bin" / arguments[0], *arguments[1:]])
+    for program, options in {"matrix": ("runs", "threads", "iterations"),
+                             "programs": ("rounds",),
+                             "compare": ("rounds", "threads", "iterations", "mebibytes"),
+                             "large": ("rounds", "mebibytes"),
+                             "idle": ("rounds", "mebibytes", "seconds"),
+                             "snapshot": ("rounds", "mebibytes", "requests")}.items():
+        for option in options:
+            values = ["-1", "x"]
+            if option == "rounds" or option == "runs":
+                values.append("0")
+            for value in values:
+                refused([BENCH / program, "--build", BUILD, f"--{option}={value}"])
+    for value in ("0", "-1", "nan", "x"):
+        refused([BENCH / "soak.py", "--", value])
+
+
+def refused(command):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    name = " ".join(map(str, [Path(command[0]).name, *command[1:]]))
+    check(f"{name} is refused", done.returncode == 2 and done.stdout == ""
+          and done.stderr != "" and "Traceback" not in done.stderr, done)
+
+
 programs()
 matrix()
+soak()
+bad_arguments()
 finish()

@@ -1,20 +1,28 @@
 #!/usr/bin/env python3
-"""Runs bin/soak under several allocators at once and prints their curves: see scripts/soak."""
+"""Runs bin/soak under several allocators at once; prints curves and a verdict: see scripts/soak."""
+import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build/release"
 PEERS = {"jemalloc": "libjemalloc.so.2", "mimalloc": "libmimalloc.so.2",
          "tcmalloc": "libtcmalloc_minimal.so.4", "system": "libc.so.6"}
 
 
-def preload_of(name):
+def hours(text):
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no time")
+    return value
+
+
+def preload_of(name, build):
     if name == "hakmem":
-        return str(BUILD / "libhakmem.so")
+        return str(build / "libhakmem.so")
     return "" if name == "system" else PEERS.get(name, name)
 
 
@@ -22,20 +30,40 @@ def expected_in(name):
     return "libhakmem.so" if name == "hakmem" else PEERS.get(name, name).split(".so")[0]
 
 
+def verdict(averages):
+    """One line: hakmem against the leanest peer."""
+    peers = {name: average for name, average in averages.items() if name != "hakmem"}
+    if "hakmem" not in averages or not peers:
+        return "Verdict: none, it takes hakmem and a peer"
+    leanest = min(peers, key=peers.get)
+    share = averages["hakmem"] / peers[leanest]
+    met = "as lean as the leanest peer" if share <= 1 else "not as lean as the leanest peer"
+    return (f"Verdict: {met}: hakmem {averages['hakmem']:.3f}, {leanest} {peers[leanest]:.3f}, "
+            f"ratio {share:.3f}")
+
+
 def main():
-    seconds = float(sys.argv[1]) * 3600
-    names = sys.argv[2:] or ["hakmem", "system", "jemalloc", "mimalloc"]
-    folder = ROOT / "build/soak"
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("hours", type=hours)
+    parser.add_argument("allocators", nargs="*",
+                        help="hakmem, system, jemalloc, mimalloc, tcmalloc or a library's path")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/soak",
+                        help="folder of the curves")
+    options = parser.parse_args()
+    seconds = options.hours * 3600
+    names = options.allocators or ["hakmem", "system", "jemalloc", "mimalloc"]
+    folder = options.out
     folder.mkdir(parents=True, exist_ok=True)
     interval = max(1.0, min(60.0, seconds / 60))
     processes = {}
     for name in names:
         env = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
-        if preload_of(name):
-            env["LD_PRELOAD"] = preload_of(name)
+        if preload_of(name, options.build):
+            env["LD_PRELOAD"] = preload_of(name, options.build)
         output = open(folder / f"{Path(name).name}.json", "w", encoding="ascii")
         processes[name] = subprocess.Popen(
-            [BUILD / "bin/soak", "--seconds", str(seconds), "--interval", str(interval)],
+            [options.build / "bin/soak", "--seconds", str(seconds), "--interval", str(interval)],
             stdout=output, env=env)
     bad = [name for name, process in processes.items() if process.wait() != 0]
     if bad:
@@ -53,12 +81,15 @@ def main():
     for row in list(range(step - 1, length, step)):
         cells = [f"{curves[name][row]['fragmentation']:.3f}" for name in names]
         print(f"| {curves[names[0]][row]['seconds'] / 60:.1f} | " + " | ".join(cells) + " |")
-    tail = {name: [point["fragmentation"] for point in curve[-max(1, length // 10):]]
-            for name, curve in curves.items()}
+    last_tenth = {name: statistics.fmean(point["fragmentation"]
+                                         for point in curve[-max(1, length // 10):])
+                  for name, curve in curves.items()}
     print("\nAverage of the last tenth: " + ", ".join(
-        f"{name} {sum(values) / len(values):.3f}" for name, values in tail.items()))
+        f"{name} {average:.3f}" for name, average in last_tenth.items()))
     print("Million operations: " + ", ".join(
         f"{name} {curve[-1]['operations'] / 1e6:.0f}" for name, curve in curves.items()))
+    print(verdict(last_tenth))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ install(TARGETS hakmem EXPORT hakmemTargets
 install(TARGETS hakmem_static EXPORT hakmemTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 if(TARGET hakmem_uring)
-  install(TARGETS hakmem_uring LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+  install(TARGETS hakmem_uring LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT uring)
 endif()
 install(DIRECTORY include/hakmem DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
@@ -26,11 +26,25 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/hakmemConfigVersion.cmake
   COMPATIBILITY SameMajorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/hakmemConfig.cmake ${PROJECT_BINARY_DIR}/hakmemConfigVersion.cmake
   DESTINATION ${package_folder} COMPONENT development)
+# The prefix is known when the file is read: `cmake --install --prefix` and a moved tree change it.
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+  BASE_DIRECTORY ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig OUTPUT_VARIABLE prefix_from_pc)
+set(pc_prefix "\${pcfiledir}/${prefix_from_pc}")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+endif()
+cmake_path(APPEND pc_includedir "\${prefix}" ${CMAKE_INSTALL_INCLUDEDIR})
+cmake_path(APPEND pc_libdir "\${prefix}" ${CMAKE_INSTALL_LIBDIR})
 configure_file(cmake/hakmem.pc.in ${PROJECT_BINARY_DIR}/hakmem.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/hakmem.pc
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)
-foreach(component library development tools)
+set(components library development tools)
+if(TARGET hakmem_uring)
+  list(APPEND components uring)
+endif()
+foreach(component IN LISTS components)
   set(package_of_library libhakmem${PROJECT_VERSION_MAJOR})
+  set(package_of_uring libhakmem-uring${PROJECT_VERSION_MAJOR})
   set(package_of_development libhakmem-dev)
   set(package_of_tools hakmem)
   install(FILES LICENSE RENAME copyright
@@ -41,17 +55,30 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_PACKAGE_CONTACT "the hakmem maintainers <maintainers@hakmem.invalid>")
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL library development tools)
+set(CPACK_COMPONENTS_ALL ${components})
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${PROJECT_BINARY_DIR})
+# Of whatever has a soname, in every component. A program needs the version that it was linked with,
+# or a later one of the same soname.
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS_POLICY ">=")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${package_of_library})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
 file(WRITE ${PROJECT_BINARY_DIR}/triggers "activate-noawait ldconfig\n")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/triggers)
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION
   "kernel-aware memory allocator (library)\n malloc for servers: preload it or link it.")
+# A package of its own: the library needs libc alone, the module liburing. Both carry the soname's
+# number in package and file name, so that two major versions are installed side by side.
+if(TARGET hakmem_uring)
+  set(CPACK_DEBIAN_LIBRARY_PACKAGE_SUGGESTS "${package_of_uring} (= ${PROJECT_VERSION})")
+  set(CPACK_DEBIAN_URING_PACKAGE_NAME ${package_of_uring})
+  set(CPACK_DEBIAN_URING_PACKAGE_SECTION libs)
+  set(CPACK_DEBIAN_URING_PACKAGE_DEPENDS "${package_of_library} (= ${PROJECT_VERSION})")
+  set(CPACK_COMPONENT_URING_DESCRIPTION
+    "kernel-aware memory allocator (module for io_uring)\n Purges by io_uring where HAKMEM_BACKGROUND or HAKMEM_PURGE asks for it.")
+endif()
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME ${package_of_development})
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${package_of_library} (= ${PROJECT_VERSION})")

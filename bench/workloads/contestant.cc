@@ -1,10 +1,13 @@
 #include "contestant.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
+#include <cctype>
 #include <filesystem>
 #include <map>
 #include <stdexcept>
+#include <string_view>
 
 namespace fs = std::filesystem;
 
@@ -41,6 +44,24 @@ std::string allocator_in_use() {
 std::string mode_in_use() {
   auto* mode = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "hakmem_mode"));
   return mode != nullptr ? mode() : "";
+}
+
+std::map<std::string, std::string> features_in_use() {
+  auto* feature =
+      reinterpret_cast<int (*)(const char*, char*, size_t)>(dlsym(RTLD_DEFAULT, "hakmem_feature"));
+  std::map<std::string, std::string> result;
+  if (feature == nullptr) return result;
+  constexpr std::string_view kPrefix = "HAKMEM_";
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    if (!text.starts_with(kPrefix)) continue;
+    const std::string variable(text.substr(0, text.find('=')));
+    std::string name = variable.substr(kPrefix.size());
+    for (char& letter : name) letter = static_cast<char>(std::tolower(letter));
+    char value[64];
+    if (feature(name.c_str(), value, sizeof value) >= 0) result[variable] = value;
+  }
+  return result;
 }
 
 Contestant contestant_of(const std::string& name) {

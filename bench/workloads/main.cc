@@ -37,6 +37,7 @@ json measure(const Scenario& scenario, const Request& request) {
       {"iterations", request.iterations},
       {"allocator", request.nothing ? "nothing" : allocator_in_use()},
       {"mode", mode_in_use()},
+      {"features", features_in_use()},
       {"unit", scenario.unit},
       {"ns_per_" + std::string(scenario.unit), outcome.ns},
       {"peak_rss_kib", memory.peak_rss_kib},
@@ -107,9 +108,11 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 100'000));
   app.add_option("--threads", request.threads, "threads at work")->check(CLI::Range(1, 1024));
   app.add_option("--iterations", request.iterations,
-                 "malloc/free pairs per thread, or what --list says; 0: default");
+                 "malloc/free pairs per thread, or what --list says; 0: default")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--mebibytes", request.mebibytes,
-                 "of memory, all threads together, in the scenarios about much; 0: default");
+                 "of memory, all threads together, in the scenarios about much; 0: default")
+      ->check(CLI::Range(0, 1 << 20));
   app.add_flag("--list", list, "names and meanings of the scenarios");
   try {
     app.parse(argc, argv);

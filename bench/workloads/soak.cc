@@ -155,7 +155,8 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", seconds, "how long")->check(CLI::PositiveNumber);
   app.add_option("--interval", interval, "seconds between lines")->check(CLI::PositiveNumber);
   app.add_option("--threads", threads, "threads")->check(CLI::Range(1, 256));
-  app.add_option("--megabytes", megabytes, "live at most, all threads together, in MiB");
+  app.add_option("--megabytes", megabytes, "live at most, all threads together, in MiB")
+      ->check(CLI::Range(1, 1 << 20));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

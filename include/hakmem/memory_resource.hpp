@@ -6,12 +6,17 @@
 //   hakmem::arena arena;
 //   std::pmr::vector<int> numbers(&arena);          // all of it goes at once
 //   std::vector<int, hakmem::allocator<int>> more;  // from hakmem whatever malloc is
+//
+// Compiled without exceptions, what would throw ends the program by abort(), as in libstdc++.
+// Without run-time type information, two objects of hakmem::memory_resource are equal only if they
+// are the same object; default_resource() always is.
 #ifndef HAKMEM_MEMORY_RESOURCE_HPP
 #define HAKMEM_MEMORY_RESOURCE_HPP
 
 #include <hakmem/hakmem.h>
 
 #include <cstddef>
+#include <cstdlib>
 #include <limits>
 #include <memory_resource>
 #include <new>
@@ -19,19 +24,36 @@
 
 namespace hakmem {
 
+namespace detail {
+
+template <class Exception>
+[[noreturn]] inline void fail() {
+#ifdef __cpp_exceptions
+  throw Exception();
+#else
+  std::abort();
+#endif
+}
+
+}  // namespace detail
+
 // The process-wide heap as a polymorphic memory resource. Thread-safe. Any two are equal: memory of
 // one may be deallocated by another. Allocation throws std::bad_alloc when memory is exhausted.
 class memory_resource : public std::pmr::memory_resource {
  private:
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
     if (void* block = hakmem_allocate(bytes, alignment)) return block;
-    throw std::bad_alloc();
+    detail::fail<std::bad_alloc>();
   }
   void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
     hakmem_deallocate(block, bytes, alignment);
   }
   bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+#ifdef __cpp_rtti
     return dynamic_cast<const memory_resource*>(&other) != nullptr;
+#else
+    return this == &other;
+#endif
   }
 };
 
@@ -47,7 +69,7 @@ class arena : public std::pmr::memory_resource {
  public:
   // Throws std::bad_alloc when memory is exhausted.
   arena() : handle_(hakmem_arena_create()) {
-    if (handle_ == nullptr) throw std::bad_alloc();
+    if (handle_ == nullptr) detail::fail<std::bad_alloc>();
   }
   ~arena() override { hakmem_arena_destroy(handle_); }
   arena(const arena&) = delete;
@@ -61,7 +83,7 @@ class arena : public std::pmr::memory_resource {
  private:
   void* do_allocate(std::size_t bytes, std::size_t alignment) override {
     if (void* block = hakmem_arena_allocate(handle_, bytes, alignment)) return block;
-    throw std::bad_alloc();
+    detail::fail<std::bad_alloc>();
   }
   void do_deallocate(void* block, std::size_t, std::size_t) override {
     hakmem_arena_free(handle_, block);
@@ -90,12 +112,12 @@ class allocator {
   // overflows, std::bad_alloc when memory is exhausted.
   [[nodiscard]] T* allocate(std::size_t count) {
     if (count > std::numeric_limits<std::size_t>::max() / sizeof(T)) {
-      throw std::bad_array_new_length();
+      detail::fail<std::bad_array_new_length>();
     }
     if (void* block = hakmem_allocate(count * sizeof(T), alignof(T))) {
       return static_cast<T*>(block);
     }
-    throw std::bad_alloc();
+    detail::fail<std::bad_alloc>();
   }
   void deallocate(T* block, std::size_t count) noexcept {
     hakmem_deallocate(block, count * sizeof(T), alignof(T));

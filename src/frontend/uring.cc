@@ -23,7 +23,7 @@ constinit std::atomic<bool> refused{false};
 
 // The file beside the one that this function lies in.
 bool path_of_module(char* path, size_t capacity) {
-  constexpr char kName[] = "libhakmem-uring.so";
+  constexpr char kName[] = "libhakmem-uring" HAKMEM_MODULE_SUFFIX;
   Dl_info self;
   if (dladdr(reinterpret_cast<void*>(&load_uring), &self) == 0) return false;
   const char* slash = strrchr(self.dli_fname, '/');

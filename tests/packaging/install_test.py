@@ -45,11 +45,6 @@ with tempfile.TemporaryDirectory() as folder:
 
     env = {**os.environ, "PKG_CONFIG_PATH": str(library.parent / "pkgconfig")}
     if run("sh", "-c", "command -v pkg-config").returncode == 0:
-        text = (library.parent / "pkgconfig/hakmem.pc").read_text(encoding="ascii")
-        # Relocated as a package manager would: the file names the configured prefix.
-        old = re.search(r"^prefix=(.*)$", text, re.M)[1]
-        (library.parent / "pkgconfig/hakmem.pc").write_text(text.replace(old, str(prefix)),
-                                                            encoding="ascii")
         for name, more, flags in (("shared", [], []), ("static", ["-static"], ["--static"])):
             words = must("pkg-config", "--cflags", "--libs", *flags, "hakmem", env=env).split()
             must("c++", "-std=c++20", here / "consumer/main.cc", *words, *more, "-o", work / "by_pkg")

@@ -1,9 +1,11 @@
-// Something to debug: it allocates, stops, and is asked to allocate by the debugger.
+// Something to debug: it allocates, stops, and is asked to allocate by the debugger: by a call, or
+// by the variable where the debugger cannot call.
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 int count;
+int is_asked;
 void pause_here(void) { ++count; }
 char* keep(const char* text) { return strdup(text); }
 
@@ -18,6 +20,7 @@ int main(void) {
   pthread_join(thread, NULL);
   void* block = malloc(100000);
   pause_here();
+  if (is_asked) block = realloc(block, strlen(keep("hello")) * 100000);
   free(block);
   return 0;
 }

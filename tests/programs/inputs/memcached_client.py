@@ -1,4 +1,6 @@
-"""Stores and reads back from four threads; a value may have been evicted, but never be wrong."""
+"""Stores and reads back from four threads; a value may have been evicted, but never be wrong. Then
+one connection alone changes what it stored, and prints every answer: the same from any server."""
+import hashlib
 import random
 import socket
 import sys
@@ -39,9 +41,37 @@ def client(number):
         failures.append(f"only {hits} hits")
 
 
+def ask(stream, request):
+    """The lines of an answer, the values as their sums."""
+    stream.write(request)
+    stream.flush()
+    while True:
+        line = stream.readline().strip()
+        print(line.decode())
+        if line.startswith(b"VALUE"):
+            value = stream.read(int(line.split()[3]) + 2)
+            print(hashlib.sha256(value).hexdigest())
+            continue
+        return
+
+
+def one_alone():
+    stream = socket.create_connection(("127.0.0.1", PORT)).makefile("rwb")
+    for key in range(100):
+        size = 10 + key * key * 20
+        ask(stream, b"set alone:%d %d 0 %d\r\n%s\r\n" % (key, key, size, b"%d" % (key % 10) * size))
+        ask(stream, b"append alone:%d 0 0 5\r\n-tail\r\n" % key)
+        if key % 7 == 0:
+            ask(stream, b"delete alone:%d\r\n" % key)
+        ask(stream, b"get alone:%d\r\n" % key)
+    ask(stream, b"set counter 0 0 2\r\n41\r\n")
+    ask(stream, b"incr counter 1\r\n")
+
+
 threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
 for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
+one_alone()
 sys.exit(f"memcached: {failures[:3]}" if failures else 0)
