@@ -11,6 +11,7 @@
 #include "cli/configuration.h"
 #include "cli/exit_status.h"
 #include "cli/library.h"
+#include "cli/report.h"
 
 using namespace hakmem::cli;
 
@@ -38,10 +39,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return line.app.exit(help);
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "hakmem: {}\nRun 'hakmem --help' for the options.\n", error.what());
+    say(fmt::format("{}\nRun 'hakmem --help' for the options.", error.what()));
     return line.run->parsed() ? kLauncherFailed : kBadArgument;
   } catch (const Failure& failure) {
-    fmt::print(stderr, "hakmem: {}\n", failure.message);
+    say(failure.message);
     return failure.status;
   }
   return EXIT_SUCCESS;

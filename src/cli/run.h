@@ -18,8 +18,8 @@ struct RunRequest {
   std::vector<std::string> command;
 };
 
-// Runs the command with the library preloaded and says whether it allocates from it. Returns its
-// exit status, or ends by the signal that ended it. Throws Failure.
+// Becomes the command, with the library preloaded and a watcher left that says whether it allocates
+// from it. Strict: returns its exit status, or ends by the signal that ended it. Throws Failure.
 int run_program(const RunRequest& request);
 
 }  // namespace hakmem::cli
