@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "cli/exit_status.h"
+#include "cli/report.h"
 
 namespace hakmem::cli {
 namespace {
@@ -69,13 +70,13 @@ void preload(const std::string& library) {
 }
 
 int print_version() {
-  fmt::print("hakmem {}\n", HAKMEM_VERSION_STRING);
+  std::string library;
   try {
-    fmt::print("library {}\n", find_library(""));
+    library = fmt::format("library {}", find_library(""));
   } catch (const Failure& failure) {
-    fmt::print("library not found: {}\n", failure.message);
+    library = fmt::format("library not found: {}", failure.message);
   }
-  return EXIT_SUCCESS;
+  return print(fmt::format("hakmem {}\n{}\n", HAKMEM_VERSION_STRING, library));
 }
 
 }  // namespace hakmem::cli

@@ -8,25 +8,41 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
 
+#include "cli/exit_status.h"
+
 namespace hakmem::cli {
+namespace {
+
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(descriptor, text.data(), text.size());
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
 
 void say(std::string_view message) noexcept {
   try {
     const std::string line = fmt::format("hakmem: {}\n", message);
     // A pipe without a reader costs the line, not the process.
     const auto before = std::signal(SIGPIPE, SIG_IGN);
-    std::string_view rest = line;
-    while (!rest.empty()) {
-      const ssize_t written = write(STDERR_FILENO, rest.data(), rest.size());
-      if (written < 0 && errno != EINTR) break;
-      if (written > 0) rest.remove_prefix(static_cast<size_t>(written));
-    }
+    write_all(STDERR_FILENO, line);
     std::signal(SIGPIPE, before);
   } catch (const std::exception&) {
     // No memory for a line.
   }
+}
+
+int print(std::string_view answer) {
+  if (write_all(STDOUT_FILENO, answer)) return EXIT_SUCCESS;
+  throw Failure{EXIT_FAILURE, fmt::format("cannot write to standard output: {}", strerror(errno))};
 }
 
 Report::Report(std::string name, pid_t process, std::string obstacle, bool quiet)

@@ -1,7 +1,8 @@
-// Owns: what is said about a program: the lines on standard error.
-// Called by: main.cc (errors), run.cc, watcher.cc, strict.cc (the verdict).
-// Never: an exception or a signal for what cannot be written; a verdict guessed: it comes from the
-// library, or from its silence.
+// Owns: what the command says: lines on standard error, answers on standard output.
+// Called by: main.cc (errors), run.cc, watcher.cc, strict.cc (the verdict), library.cc and
+// configuration.cc (answers).
+// Never: an exception or a signal for a line that cannot be written; success for an answer that
+// cannot; a verdict guessed: it comes from the library, or from its silence.
 #pragma once
 
 #include <sys/types.h>
@@ -15,6 +16,9 @@ namespace hakmem::cli {
 
 // "hakmem: MESSAGE" on standard error, in one write(2) where the kernel allows it.
 void say(std::string_view message) noexcept;
+
+// An answer on standard output. Returns the exit status; throws Failure when it cannot be written.
+int print(std::string_view answer);
 
 class Report {
  public:

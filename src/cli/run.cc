@@ -11,14 +11,8 @@
 //     run_strictly          a child, watched and ended from here
 #include "cli/run.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
 
 #include "cli/execute.h"
 #include "cli/exit_status.h"
@@ -26,28 +20,11 @@
 #include "cli/library.h"
 #include "cli/program.h"
 #include "cli/report.h"
+#include "cli/statistics_file.h"
 #include "cli/strict.h"
 #include "cli/watcher.h"
 
 namespace hakmem::cli {
-namespace {
-
-void export_statistics_file(const std::string& file) {
-  if (file.empty()) return;
-  const std::string path = std::filesystem::absolute(file);
-  if (path.find('%') == std::string::npos) {
-    const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor < 0) {
-      throw Failure{kLauncherFailed, fmt::format("cannot write {}: {}", file, strerror(errno))};
-    }
-    close(descriptor);
-  }
-  setenv("HAKMEM_STATS", "on", 1);
-  setenv("HAKMEM_STATS_FILE", path.c_str(), 1);
-}
-
-}  // namespace
-
 int run_program(const RunRequest& request) {
   if (request.command.empty()) throw Failure{kLauncherFailed, "no command to run"};
   const std::string& name = request.command.front();
@@ -59,7 +36,7 @@ int run_program(const RunRequest& request) {
                   fmt::format("{} does not allocate from hakmem: {}", name, obstacle)};
   }
   export_settings(request.settings);
-  export_statistics_file(request.statistics_file);
+  if (request.statistics_file) export_statistics_file(*request.statistics_file);
   preload(library);
   const Handshake handshake;
   if (request.strict) return run_strictly(request.command, handshake, request.quiet);

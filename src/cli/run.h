@@ -3,6 +3,7 @@
 // Never: the program's exit status or a signal swallowed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace hakmem::cli {
 
 struct RunRequest {
   Settings settings;
-  std::string statistics_file;  // empty: none
+  std::optional<std::string> statistics_file;
   bool strict = false;
   bool quiet = false;
   std::vector<std::string> command;

@@ -100,17 +100,6 @@ plain = subprocess.run(["sh", "-c", "ls -l /proc/self/fd | wc -l"], capture_outp
                        check=True)
 check("no descriptor is left in the program", result.stdout == plain.stdout, result)
 
-# Statistics.
-with tempfile.TemporaryDirectory() as place:
-    result = hakmem("run", "--stats", "one file", "--", "bash", "-c", "cd / && true", cwd=place)
-    text = Path(place, "one file").read_text(encoding="ascii")
-    check("statistics", "heaps_created" in text and "statistics" not in result.stderr, text)
-    hakmem("run", "--stats", f"{place}/%e-%p", "--", "bash", "-c", "ls / >/dev/null; true")
-    names = sorted(re.sub(r"\d+$", "", name) for name in os.listdir(place) if name != "one file")
-    check("statistics of every process", "bash-" in names and "ls-" in names, names)
-    result = hakmem("run", "--stats", "/nowhere/file", "--", "true")
-    check("statistics that cannot be written", result.returncode == 125, result)
-
 # Errors of its own.
 for arguments, status, words in (
         (["run", "--", "/nonexistent"], 127, "No such file"),
@@ -130,7 +119,35 @@ for arguments, status, words in (
     check(f"status {status} of {' '.join(arguments) or 'no argument'}",
           result.returncode == status and words in result.stderr and result.stdout == "", result)
 
+# What cannot be written.
+for name, redirection in (("full", "2>/dev/full"), ("closed", "2>&-"), ("closed altogether",
+                                                                      "<&- >&- 2>&-")):
+    for options in ("", "--strict "):
+        result = subprocess.run(["sh", "-c", f"{command} run {options}-- sh -c 'exit 3' {redirection}"],
+                                timeout=60, check=False)
+        check(f"{options}standard error is {name}", result.returncode == 3, result)
+reader, writer = os.pipe()
+os.close(reader)
+result = subprocess.run([command, "run", "--", os.path.join(folder, "static_program")],
+                        stderr=writer, timeout=60, check=False)
+check("standard error has no reader", result.returncode == 0, result)
+result = subprocess.run([command, "run", "--", "/nonexistent"], stderr=writer, timeout=60,
+                        check=False)
+check("and nobody hears of an error", result.returncode == 127, result)
+os.close(writer)
+result = hakmem("run", "--", "sh", "-c", "ls /proc/$$/fd", preexec_fn=lambda: os.close(0))
+check("what was closed is closed in the program", "0" not in result.stdout.split()
+      and "1" in result.stdout.split(), result)
+for arguments in (["version"], ["config"], ["--help"], ["run", "--help"]):
+    for redirection in (">/dev/full", ">&-"):
+        result = subprocess.run(["sh", "-c", f"{command} {' '.join(arguments)} {redirection}"],
+                                capture_output=True, text=True, timeout=60, check=False)
+        check(f"{' '.join(arguments)} {redirection}", result.returncode == 1
+              and "cannot write" in result.stderr, result)
+
 # Its own words.
+result = hakmem("config", env={"HAKMEM_COMMAND_PRELOADED": "1"})
+check("config under somebody else's variable", "mode balanced" in result.stdout, result)
 result = hakmem("config", "--mode", "fast", "--set", "BIGCACHE=0")
 check("config", "mode fast" in result.stdout and re.search(r"bigcache +off +environment",
                                                            result.stdout), result)
