@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cli/elf_file.h"
 #include "cli/exit_status.h"
 #include "cli/report.h"
 
@@ -48,6 +49,10 @@ std::string find_library(const std::string& chosen) {
                                 "--library",
                                 HAKMEM_LIBRARY)};
     }
+  }
+  const ElfFile file(found);
+  if (!file.is_native() || !file.is_shared_object() || !file.defines("hakmem_version")) {
+    throw Failure{kLauncherFailed, fmt::format("{} is not a libhakmem.so", found)};
   }
   if (found.find_first_of(": ") != std::string::npos) {
     throw Failure{kLauncherFailed,

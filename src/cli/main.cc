@@ -51,6 +51,8 @@ int execute_line(CommandLine& line, int argc, char** argv) {
     if (separator != end) throw CLI::ExtrasError({separator + 1, end});
     if (line.config->parsed()) return print_configuration(line.printed, argv);
     return print_version();
+  } catch (const CLI::CallForVersion&) {
+    return print_version();
   } catch (const CLI::Success& help) {
     std::ostringstream text;
     line.app.exit(help, text, text);
