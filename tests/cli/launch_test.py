@@ -81,7 +81,6 @@ check("nothing is said of a program that cannot be executed", result[1].count("\
 # Signals.
 COUNT = """
 import signal, sys, time
-seen = []
 signal.signal(signal.SIGTERM, lambda *_: print("TERM", flush=True))
 signal.signal(signal.SIGRTMIN, lambda *_: sys.exit(7))
 print("ready", flush=True)
