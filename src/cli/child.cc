@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -15,40 +16,49 @@
 #include <cerrno>
 #include <cstring>
 
+#include "cli/execute.h"
 #include "cli/exit_status.h"
 
 namespace hakmem::cli {
 namespace {
 
-constexpr int kPassedOn[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,  SIGUSR1,
-                             SIGUSR2, SIGALRM, SIGPIPE, SIGWINCH, SIGCONT};
+// All that a user may send and that does not end or stop this process unheard. Those that tell of a
+// mistake in this very process are not among them.
+constexpr int kPassedOn[] = {SIGHUP,  SIGINT,  SIGQUIT,   SIGTERM, SIGUSR1,  SIGUSR2,
+                             SIGALRM, SIGPIPE, SIGWINCH,  SIGCONT, SIGTSTP,  SIGABRT,
+                             SIGPWR,  SIGIO,   SIGVTALRM, SIGPROF, SIGSTKFLT};
 
-}  // namespace
-
-Child::Child(const std::vector<std::string>& command) {
-  std::vector<char*> arguments;
-  arguments.reserve(command.size() + 1);
-  for (const std::string& argument : command) {
-    arguments.push_back(const_cast<char*>(argument.c_str()));
-  }
-  arguments.push_back(nullptr);
-
+sigset_t watched_signals() {
   sigset_t watched;
   sigemptyset(&watched);
   sigaddset(&watched, SIGCHLD);
   for (const int signal : kPassedOn) sigaddset(&watched, signal);
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) sigaddset(&watched, signal);
+  return watched;
+}
+
+}  // namespace
+
+Child::Child(const std::vector<std::string>& command, const Handshake& handshake) {
+  const sigset_t watched = watched_signals();
   sigprocmask(SIG_BLOCK, &watched, &mask_before_);
+  // Ignored, it would not be sent, and there would be no status to wait for.
+  const auto at_child_before = std::signal(SIGCHLD, SIG_DFL);
   signals_ = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
 
   // Closed by a successful exec; carries errno otherwise.
   int failure[2];
+  const pid_t launcher = getpid();
   if (signals_ < 0 || pipe2(failure, O_CLOEXEC) != 0 || (process_ = fork()) < 0) {
     throw Failure{kLauncherFailed, fmt::format("cannot start a process: {}", strerror(errno))};
   }
   if (process_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != launcher) _exit(kLauncherFailed);
+    handshake.invite(getpid());
+    std::signal(SIGCHLD, at_child_before);
     sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
-    execvp(arguments[0], arguments.data());
-    const int error = errno;
+    const int error = execute(command);
     _exit(write(failure[1], &error, sizeof error) > 0 ? kCannotRun : kLauncherFailed);
   }
   close(failure[1]);
@@ -58,8 +68,7 @@ Child::Child(const std::vector<std::string>& command) {
   if (failed) {
     waitpid(process_, nullptr, 0);
     sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
-    throw Failure{error == ENOENT ? kNotFound : kCannotRun,
-                  fmt::format("{}: {}", command.front(), strerror(error))};
+    throw cannot_execute(command, error);
   }
 }
 
@@ -81,14 +90,23 @@ bool Child::wait(int descriptor, std::chrono::steady_clock::duration time) {
 bool Child::take_signals() {
   bool ended = false;
   signalfd_siginfo signal;
-  while (read(signals_, &signal, sizeof signal) == sizeof signal) {
+  while (!ended && read(signals_, &signal, sizeof signal) == sizeof signal) {
     if (signal.ssi_signo == SIGCHLD) {
-      ended = ended || waitpid(process_, &status_, WNOHANG) == process_;
+      ended = has_ended();
     } else if (signal.ssi_code != SI_KERNEL) {
       send(static_cast<int>(signal.ssi_signo));
     }
   }
   return ended;
+}
+
+bool Child::has_ended() {
+  while (waitpid(process_, &status_, WNOHANG | WUNTRACED) == process_) {
+    if (!WIFSTOPPED(status_)) return true;
+    // For the shell that waits for this process; it lets both go on.
+    raise(SIGSTOP);
+  }
+  return false;
 }
 
 int Child::pass_on_exit() const {

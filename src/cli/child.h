@@ -1,6 +1,7 @@
-// Owns: the started program: its process, the signals that are passed on to it, its end.
-// Called by: run.cc.
-// Never: a signal mask or a descriptor of ours left in the program.
+// Owns: a program started as a child: its process, the signals that are passed on to it, its end.
+// Called by: strict.cc.
+// Never: a signal mask, a disposition or a descriptor of ours left in the program; a program that
+// outlives this process.
 #pragma once
 
 #include <sys/types.h>
@@ -10,12 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "cli/handshake.h"
+
 namespace hakmem::cli {
 
 class Child {
  public:
-  // Starts the command. Throws Failure with status 126 or 127 when it cannot be executed.
-  explicit Child(const std::vector<std::string>& command);
+  // Starts the command, invited to the handshake. Throws Failure with status 126 or 127 when it
+  // cannot be executed.
+  Child(const std::vector<std::string>& command, const Handshake& handshake);
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -24,7 +28,7 @@ class Child {
   void send(int signal) const { kill(process_, signal); }
 
   // Passes signals on until `descriptor` is readable, the time is over, or the program has ended;
-  // true when it has.
+  // true when it has. Stops with the program.
   bool wait(int descriptor, std::chrono::steady_clock::duration time);
 
   // After the end: returns the exit status, or ends this process by the signal that ended the
@@ -33,6 +37,7 @@ class Child {
 
  private:
   bool take_signals();
+  bool has_ended();
 
   pid_t process_ = -1;
   int signals_ = -1;

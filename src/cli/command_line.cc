@@ -3,8 +3,18 @@
 // Never: an action.
 #include "cli/command_line.h"
 
+#include <memory>
+
 namespace hakmem::cli {
 namespace {
+
+// The library knows of no words behind the options.
+class UsageOfRun : public CLI::Formatter {
+ public:
+  std::string make_usage(const CLI::App*, std::string name) const override {
+    return "Usage: " + name + " [OPTIONS] -- COMMAND [ARGUMENT...]\n";
+  }
+};
 
 void add_settings(CLI::App& command, Settings& settings) {
   command.add_option("-m,--mode", settings.mode, "Mode: " + mode_list())
@@ -24,6 +34,7 @@ void add_settings(CLI::App& command, Settings& settings) {
 
 CommandLine::CommandLine() : app("Runs programs on the hakmem memory allocator.", "hakmem") {
   app.require_subcommand(1);
+  app.set_version_flag("--version", "", "Print the version, and which library is used");
 
   run = app.add_subcommand("run", "Run a program on hakmem, and check that it really is");
   add_settings(*run, run_request.settings);
@@ -35,8 +46,8 @@ CommandLine::CommandLine() : app("Runs programs on the hakmem memory allocator."
                 "Fail with status 125 if the program does not allocate from hakmem");
   run->add_flag("-q,--quiet", run_request.quiet, "Say nothing when all is well");
   run->prefix_command();
+  run->formatter(std::make_shared<UsageOfRun>());
   run->footer(
-      "After the options: -- COMMAND [ARGUMENTS]\n"
       "The exit status is the program's own; 125 if hakmem fails, 126 if the program cannot\n"
       "be run, 127 if it cannot be found.");
 

@@ -6,57 +6,70 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 
 #include "cli/exit_status.h"
 
 namespace hakmem::cli {
+namespace {
 
-Handshake::Handshake() : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-  unsigned long secret = 0;
-  static_cast<void>(getrandom(&secret, sizeof secret, 0));
-  const std::string name = fmt::format("hakmem-{}-{:x}", getpid(), secret);
+constexpr int kMostWaiting = 16;
+
+}  // namespace
+
+Connection::~Connection() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+Handshake::Handshake()
+    : socket_(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  unsigned long secret[2] = {};
+  static_cast<void>(getrandom(secret, sizeof secret, 0));
+  name_ = fmt::format("hakmem-{:x}{:x}", secret[0], secret[1]);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  memcpy(address.sun_path + 1, name.data(), name.size());
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  const int on = 1;
+  memcpy(address.sun_path + 1, name_.data(), name_.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name_.size());
   if (socket_ < 0 || bind(socket_, reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
-      setsockopt(socket_, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
+      listen(socket_, kMostWaiting) != 0) {
+    const int error = errno;
+    if (socket_ >= 0) close(socket_);
     throw Failure{kLauncherFailed,
-                  fmt::format("no socket to hear from the program: {}", strerror(errno))};
+                  fmt::format("no socket to hear from the program: {}", strerror(error))};
   }
-  setenv("HAKMEM_HANDSHAKE", name.c_str(), 1);
 }
 
 Handshake::~Handshake() {
   close(socket_);
 }
 
-std::optional<Greeting> Handshake::receive(pid_t process) {
+void Handshake::invite(pid_t process) const {
+  setenv("HAKMEM_HANDSHAKE", fmt::format("{}/{}", process, name_).c_str(), 1);
+}
+
+std::optional<Greeting> Handshake::receive(pid_t process) const {
   while (true) {
-    char text[512];
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
-    iovec part{text, sizeof text};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    const ssize_t length = recvmsg(socket_, &message, 0);
-    if (length < 1) return std::nullopt;
-    const cmsghdr* header = CMSG_FIRSTHDR(&message);
+    Connection connection(accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC));
+    if (connection.descriptor() < 0) return std::nullopt;
     ucred sender{};
-    if (header != nullptr && header->cmsg_type == SCM_CREDENTIALS) {
-      memcpy(&sender, CMSG_DATA(header), sizeof sender);
-    }
+    socklen_t size = sizeof sender;
+    getsockopt(connection.descriptor(), SOL_SOCKET, SO_PEERCRED, &sender, &size);
     if (sender.pid != process) continue;
-    return Greeting{text[0] == '+', std::string(text + 1, static_cast<size_t>(length - 1))};
+    // The packet follows the connection at once; a process that is stopped in between is let go.
+    const timeval patience{1, 0};
+    setsockopt(connection.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    char text[512];
+    const ssize_t length = recv(connection.descriptor(), text, sizeof text, 0);
+    if (length < 1) continue;
+    return Greeting{text[0] == '+', std::string(text + 1, static_cast<size_t>(length - 1)),
+                    std::move(connection)};
   }
 }
 

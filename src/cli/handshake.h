@@ -1,38 +1,62 @@
 // Owns: the listening end of the handshake with the library in the started program.
-// Called by: run.cc.
-// Never: a descriptor, a file or a name that the program could trip over: the library sends one
-// datagram to an abstract socket (unix(7)) and closes it.
+// Called by: watcher.cc and strict.cc, which hear; run.cc, which makes it.
+// Never: a descriptor, a file or a name that the program could trip over: the library connects to
+// an abstract socket (unix(7)), sends one packet and waits until it is dismissed.
 #pragma once
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace hakmem::cli {
 
+// A constructor runs within milliseconds; a loaded machine gets more.
+inline constexpr std::chrono::seconds kPatience{3};
+
+// Held open, the process waits in its library's constructor.
+class Connection {
+ public:
+  explicit Connection(int descriptor) : descriptor_(descriptor) {}
+  Connection(Connection&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  Connection& operator=(Connection&&) = delete;
+  ~Connection();
+
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
 // What the library of a process said.
 struct Greeting {
-  bool ours;         // the process' malloc is the library's
-  std::string text;  // the library and its mode, or the file whose malloc comes first
+  bool ours = false;  // the process' malloc is the library's
+  std::string text;   // the library and its mode, or the file whose malloc comes first
+  Connection connection;
 };
 
 class Handshake {
  public:
-  // Listens, and puts the socket's name into the environment. Throws Failure.
+  // Listens. Throws Failure.
   Handshake();
   ~Handshake();
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;
 
+  // Puts into the environment whose library shall connect, and where.
+  void invite(pid_t process) const;
+
   // Readable when a greeting waits.
   int descriptor() const { return socket_; }
 
-  // The next greeting of `process`; those of its children are passed over.
-  std::optional<Greeting> receive(pid_t process);
+  // The next greeting of `process`; whoever else connects is turned away.
+  std::optional<Greeting> receive(pid_t process) const;
 
  private:
   int socket_;
+  std::string name_;
 };
 
 }  // namespace hakmem::cli

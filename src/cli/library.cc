@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "cli/elf_file.h"
 #include "cli/exit_status.h"
+#include "cli/report.h"
 
 namespace hakmem::cli {
 namespace {
@@ -48,6 +50,10 @@ std::string find_library(const std::string& chosen) {
                                 HAKMEM_LIBRARY)};
     }
   }
+  const ElfFile file(found);
+  if (!file.is_native() || !file.is_shared_object() || !file.defines("hakmem_version")) {
+    throw Failure{kLauncherFailed, fmt::format("{} is not a libhakmem.so", found)};
+  }
   if (found.find_first_of(": ") != std::string::npos) {
     throw Failure{kLauncherFailed,
                   fmt::format("{}: LD_PRELOAD cannot hold a path with a colon or a space", found)};
@@ -69,13 +75,13 @@ void preload(const std::string& library) {
 }
 
 int print_version() {
-  fmt::print("hakmem {}\n", HAKMEM_VERSION_STRING);
+  std::string library;
   try {
-    fmt::print("library {}\n", find_library(""));
+    library = fmt::format("library {}", find_library(""));
   } catch (const Failure& failure) {
-    fmt::print("library not found: {}\n", failure.message);
+    library = fmt::format("library not found: {}", failure.message);
   }
-  return EXIT_SUCCESS;
+  return print(fmt::format("hakmem {}\n{}\n", HAKMEM_VERSION_STRING, library));
 }
 
 }  // namespace hakmem::cli

@@ -1,21 +1,37 @@
 // Owns: the `hakmem` command: from arguments to a subcommand and its exit status.
 // Called by: the user's shell.
 // Never: a decision about memory; it prepares an environment and starts programs in it.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <sstream>
 
 #include "cli/command_line.h"
 #include "cli/configuration.h"
 #include "cli/exit_status.h"
 #include "cli/library.h"
+#include "cli/report.h"
 
 using namespace hakmem::cli;
 
-int main(int argc, char** argv) {
-  CommandLine line;
+namespace {
+
+// A standard descriptor that is closed on entry would be the next that is opened, and take what is
+// meant for the user. Its place is held by one that fails, and exec closes it again.
+void hold_standard_descriptors() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) >= 0) continue;
+    const int unusable = descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+    static_cast<void>(open("/dev/null", unusable | O_CLOEXEC));
+  }
+}
+
+int execute_line(CommandLine& line, int argc, char** argv) {
   RunRequest& request = line.run_request;
   // What follows "--" is the program's business alone, and so is a "--" behind its name.
   char** const end = argv + argc;
@@ -34,15 +50,31 @@ int main(int argc, char** argv) {
     }
     if (separator != end) throw CLI::ExtrasError({separator + 1, end});
     if (line.config->parsed()) return print_configuration(line.printed, argv);
-    if (line.version->parsed()) return print_version();
+    return print_version();
+  } catch (const CLI::CallForVersion&) {
+    return print_version();
   } catch (const CLI::Success& help) {
-    return line.app.exit(help);
+    std::ostringstream text;
+    line.app.exit(help, text, text);
+    return print(text.str());
   } catch (const CLI::ParseError& error) {
-    fmt::print(stderr, "hakmem: {}\nRun 'hakmem --help' for the options.\n", error.what());
+    say(fmt::format("{}\nRun 'hakmem --help' for the options.", error.what()));
     return line.run->parsed() ? kLauncherFailed : kBadArgument;
-  } catch (const Failure& failure) {
-    fmt::print(stderr, "hakmem: {}\n", failure.message);
-    return failure.status;
   }
-  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  hold_standard_descriptors();
+  try {
+    CommandLine line;
+    return execute_line(line, argc, argv);
+  } catch (const Failure& failure) {
+    say(failure.message);
+    return failure.status;
+  } catch (const std::exception& error) {
+    say(error.what());
+    return kLauncherFailed;
+  }
 }

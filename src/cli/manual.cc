@@ -31,6 +31,21 @@ std::string escaped(const std::string& text) {
   return result.starts_with('.') || result.starts_with('\'') ? "\\&" + result : result;
 }
 
+// A macro's argument, blanks and all.
+std::string quoted(const std::string& text) {
+  std::string result = escaped(text);
+  for (size_t at = 0; (at = result.find('"', at)) != std::string::npos; at += 4) {
+    result.replace(at, 1, "\\(dq");
+  }
+  return '"' + result + '"';
+}
+
+// "VARIABLE=" and what it takes: literally a choice, in words what else.
+std::string assignment(const char* variable, SettingKind kind, const char* accepted) {
+  if (kind == SettingKind::choice) return ".B " + quoted(fmt::format("{}={}", variable, accepted));
+  return fmt::format(".BI {}= {}", variable, quoted(accepted));
+}
+
 std::string tagged(const std::string& tag, const std::string& text) {
   return fmt::format(".TP\n{}\n{}\n", tag, escaped(text));
 }
@@ -52,7 +67,7 @@ std::string features() {
       values +=
           fmt::format("{}{} {}", mode == 0 ? "" : ", ", kModeRows[mode].name, row.by_mode[mode]);
     }
-    page += tagged(fmt::format(".BR {} = {}", row.variable, escaped(row.accepted)),
+    page += tagged(assignment(row.variable, row.kind, row.accepted),
                    fmt::format("{}: {}. In the modes: {}.", row.name, row.meaning, values));
   }
   return page;
@@ -63,7 +78,7 @@ std::string options() {
   for (const SettingRow& row : kSettingRows) {
     if (row.fallback == nullptr) continue;
     const std::string fallback = *row.fallback != '\0' ? row.fallback : "none";
-    page += tagged(fmt::format(".BR {} = \\fI{}\\fR", row.variable, escaped(row.accepted)),
+    page += tagged(assignment(row.variable, row.kind, row.accepted),
                    fmt::format("{}: {}. Default: {}.", row.name, row.meaning, fallback));
   }
   return page;
@@ -72,7 +87,7 @@ std::string options() {
 std::string legacy() {
   std::string page;
   for (const LegacyRow& row : kLegacyRows) {
-    page += tagged(fmt::format(".BR {} = {}", row.variable, escaped(row.accepted)),
+    page += tagged(assignment(row.variable, SettingKind::choice, row.accepted),
                    fmt::format("Deprecated; sets the feature {}.", row.feature));
   }
   return page;

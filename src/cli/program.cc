@@ -3,47 +3,54 @@
 // Never: an error for what cannot be read: then nothing is known.
 #include "cli/program.h"
 
-#include <elf.h>
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <sstream>
-#include <vector>
+
+#include "cli/elf_file.h"
 
 namespace hakmem::cli {
 namespace {
 
-#if defined(__x86_64__)
-constexpr Elf64_Half kMachine = EM_X86_64;
-#else
-constexpr Elf64_Half kMachine = EM_AARCH64;
-#endif
+// More than the kernel looks at of a "#!" line.
+constexpr size_t kLongestFirstLine = 512;
 
-std::string start_of_file(const std::string& file) {
-  std::ifstream stream(file, std::ios::binary);
-  std::string start(64 << 10, '\0');
-  stream.read(start.data(), static_cast<std::streamsize>(start.size()));
-  start.resize(static_cast<size_t>(stream.gcount()));
-  return start;
+// Whether the file brings capabilities along. The kernel heeds them under no_new_privs, too, as far
+// as the loader is concerned.
+bool has_capabilities(const std::string& file) {
+  struct {
+    uint32_t flags;
+    struct {
+      uint32_t permitted, inheritable;
+    } words[2];
+    uint32_t root;
+  } capabilities{};
+  if (getxattr(file.c_str(), "security.capability", &capabilities, sizeof capabilities) <= 0) {
+    return false;
+  }
+  return (capabilities.flags & 1) != 0 || capabilities.words[0].permitted != 0 ||
+         capabilities.words[1].permitted != 0;
 }
 
-// The dynamic loader that the program asks for; empty in a static one.
-std::string loader_of(const std::string& start, const Elf64_Ehdr& header) {
-  for (size_t index = 0; index < header.e_phnum; ++index) {
-    const size_t at = header.e_phoff + index * header.e_phentsize;
-    Elf64_Phdr segment;
-    if (at + sizeof segment > start.size()) break;
-    memcpy(&segment, start.data() + at, sizeof segment);
-    if (segment.p_type == PT_INTERP && segment.p_offset < start.size()) {
-      return start.data() + segment.p_offset;
-    }
-  }
-  return "";
+// Whether the loader will see AT_SECURE, by the kernel's rules.
+bool runs_privileged(const std::string& file, const struct stat& status) {
+  struct statvfs mount {};
+  const bool may_raise = statvfs(file.c_str(), &mount) != 0 || (mount.f_flag & ST_NOSUID) == 0;
+  const bool may_change = may_raise && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
+  const bool sets_user = may_change && (status.st_mode & S_ISUID) != 0;
+  const mode_t group_bits = S_ISGID | S_IXGRP;
+  const bool sets_group = may_change && (status.st_mode & group_bits) == group_bits;
+  if ((sets_user ? status.st_uid : geteuid()) != getuid()) return true;
+  if ((sets_group ? status.st_gid : getegid()) != getgid()) return true;
+  // Root has them all.
+  return may_raise && getuid() != 0 && has_capabilities(file);
 }
 
 }  // namespace
@@ -65,34 +72,29 @@ std::string find_program(const std::string& name) {
 
 std::string obstacle_to_preload(const std::string& file) {
   struct stat status;
-  if (file.empty() || stat(file.c_str(), &status) != 0) return "";
-  const bool other_user = (status.st_mode & S_ISUID) != 0 && status.st_uid != geteuid();
-  const bool other_group = (status.st_mode & S_ISGID) != 0 && status.st_gid != getegid();
-  if (other_user || other_group) {
-    return "it runs with the rights of another user or group (setuid, setgid), and the loader "
-           "ignores LD_PRELOAD";
-  }
-  const std::string start = start_of_file(file);
+  if (file.empty() || stat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  const ElfFile program(file);
+  const std::string start = program.read(0, kLongestFirstLine);
   if (start.rfind("#!", 0) == 0) {
     std::istringstream line(start.substr(2, start.find('\n') - 2));
     std::string interpreter;
     line >> interpreter;
-    if (start_of_file(interpreter).rfind("#!", 0) == 0) return "";
+    if (ElfFile(interpreter).read(0, 2) == "#!") return "";
     const std::string obstacle = obstacle_to_preload(interpreter);
     return obstacle.empty() ? "" : fmt::format("{}, its interpreter: {}", interpreter, obstacle);
   }
-  Elf64_Ehdr header;
-  if (start.size() < sizeof header || memcmp(start.data(), ELFMAG, SELFMAG) != 0) return "";
-  memcpy(&header, start.data(), sizeof header);
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kMachine) {
-    return "it is built for another processor than the library";
+  if (runs_privileged(file, status)) {
+    return "it runs with other rights than its user (setuid, setgid, capabilities), and the loader "
+           "ignores LD_PRELOAD";
   }
-  const std::string loader = loader_of(start, header);
-  if (loader.empty()) return "it is linked statically";
+  if (!program.is_elf()) return "";
+  if (!program.is_native()) return "it is built for another processor than the library";
+  const std::string loader = program.loader();
   if (loader.find("ld-musl") != std::string::npos) {
     return "it runs on musl, and hakmem needs the GNU C library";
   }
-  return "";
+  // What has no loader and a name of its own is one: it will run what comes next on the line.
+  return loader.empty() && !program.is_named() ? "it is linked statically" : "";
 }
 
 }  // namespace hakmem::cli

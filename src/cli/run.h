@@ -3,6 +3,7 @@
 // Never: the program's exit status or a signal swallowed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,14 @@ namespace hakmem::cli {
 
 struct RunRequest {
   Settings settings;
-  std::string statistics_file;  // empty: none
+  std::optional<std::string> statistics_file;
   bool strict = false;
   bool quiet = false;
   std::vector<std::string> command;
 };
 
-// Runs the command with the library preloaded and says whether it allocates from it. Returns its
-// exit status, or ends by the signal that ended it. Throws Failure.
+// Becomes the command, with the library preloaded and a watcher left that says whether it allocates
+// from it. Strict: returns its exit status, or ends by the signal that ended it. Throws Failure.
 int run_program(const RunRequest& request);
 
 }  // namespace hakmem::cli

@@ -4,49 +4,38 @@
 #include "cli/settings.h"
 
 #include <fmt/format.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 
+#include "base/environment.h"
 #include "frontend/tables.h"
 
 namespace hakmem::cli {
 namespace {
 
-std::vector<std::string> entries_of(const std::string& accepted) {
-  std::vector<std::string> entries;
-  size_t start = 0;
-  while (true) {
-    const size_t end = accepted.find('|', start);
-    entries.push_back(accepted.substr(start, end - start));
-    if (end == std::string::npos) return entries;
-    start = end + 1;
-  }
+Text text_of(const std::string& string) {
+  return {.data = string.data(), .length = string.size()};
 }
 
-bool is_entry(const std::string& accepted, const std::string& value) {
-  const std::vector<std::string> entries = entries_of(accepted);
-  return std::any_of(entries.begin(), entries.end(), [&](const std::string& entry) {
-    return strcasecmp(entry.c_str(), value.c_str()) == 0;
-  });
-}
-
-// Digits, and K, M or G.
-bool is_number_of_bytes(const std::string& value) {
-  const size_t digits = std::min(value.find_first_not_of("0123456789"), value.size());
-  const std::string unit = value.substr(digits);
-  return digits > 0 && (unit.empty() || is_entry("K|M|G", unit));
-}
-
+// As the library decides, by its own parser.
 bool is_accepted(const SettingRow& row, const std::string& value) {
-  const std::string accepted = row.accepted;
-  if (accepted.find('|') == std::string::npos) {
-    return !accepted.starts_with("bytes") || is_number_of_bytes(value);
+  switch (row.kind) {
+    case SettingKind::choice: {
+      // Switches take 0 and 1 as well.
+      const bool is_switch = std::string(row.accepted).starts_with("off|on");
+      return index_in(row.accepted, text_of(value)) >= 0 ||
+             (is_switch && index_in("0|1", text_of(value)) >= 0);
+    }
+    case SettingKind::number: {
+      size_t number = 0;
+      return parse_bytes(text_of(value), number) && number >= row.bound;
+    }
+    case SettingKind::text:
+      return row.bound == 0 || value.size() <= row.bound;
   }
-  // Switches take 0 and 1 as well.
-  return is_entry(accepted, value) || (accepted == "off|on" && is_entry("0|1", value));
+  return false;
 }
 
 // "bigcache", "BIGCACHE" and "HAKMEM_BIGCACHE" all name the row of HAKMEM_BIGCACHE.
@@ -72,7 +61,9 @@ std::string mode_list() {
 }
 
 std::string one_of_the_modes(const std::string& mode) {
-  return is_entry(mode_list(), mode) ? "" : fmt::format("mode {} is none of {}", mode, mode_list());
+  return index_in(mode_list().c_str(), text_of(mode)) >= 0
+             ? ""
+             : fmt::format("mode {} is none of {}", mode, mode_list());
 }
 
 std::string known_assignment(const std::string& assignment) {

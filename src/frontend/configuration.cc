@@ -22,6 +22,7 @@ struct OptionDescription {
   const char* name;
   const char* variable;
   const char* accepted;
+  size_t bound;
   const char* fallback;
 };
 
@@ -32,11 +33,14 @@ enum class Option : uint8_t {
 };
 
 constexpr OptionDescription kOptions[] = {
-#define HAKMEM_OPTION(name, variable, accepted, fallback, meaning) \
-  {#name, variable, accepted, fallback},
+#define HAKMEM_OPTION(name, variable, kind, accepted, bound, fallback, meaning) \
+  {#name, variable, accepted, bound, fallback},
 #include "frontend/options.def"
 #undef HAKMEM_OPTION
 };
+
+static_assert(kOptions[static_cast<size_t>(Option::stats_file)].bound ==
+              sizeof Configuration::stats_file - 1);
 
 struct LegacyVariable {
   const char* variable;
@@ -135,18 +139,18 @@ void set_option(Option option, Text value, const char* variable) {
       break;
     }
     case Option::stats_file:
-      accepted = value.length < sizeof current.stats_file;
+      accepted = value.length <= description.bound;
       if (accepted) memcpy(current.stats_file, value.data, value.length);
       break;
     case Option::large_threshold: {
       size_t bytes;
-      accepted = parse_bytes(value, bytes) && bytes >= (size_t{64} << 10);
+      accepted = parse_bytes(value, bytes) && bytes >= description.bound;
       if (accepted) current.large_threshold = bytes;
       break;
     }
     case Option::limit: {
       size_t bytes;
-      accepted = parse_bytes(value, bytes) && bytes >= (size_t{1} << 20);
+      accepted = parse_bytes(value, bytes) && bytes >= description.bound;
       if (accepted) current.limit = bytes;
       break;
     }

@@ -1,10 +1,11 @@
-// Owns: the datagram.
+// Owns: the greeting.
 // Called by: see handshake.h.
 // Never: a call of libc's sockets: their names may be the program's own.
 #include "frontend/handshake.h"
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <cstddef>
@@ -20,11 +21,20 @@
 extern "C" __attribute__((visibility("hidden"))) void* hakmem_own_malloc(size_t);
 
 namespace hakmem {
+namespace {
+
+constexpr timeval kPatience{.tv_sec = 3, .tv_usec = 0};
+
+}  // namespace
 
 void greet_launcher() {
-  const Text name = environment_variable("HAKMEM_HANDSHAKE");
+  Text name = environment_variable("HAKMEM_HANDSHAKE");
+  if (!name.present()) return;
+  size_t process;
+  if (!parse_bytes(take_until(name, '/'), process)) return;
+  if (process != static_cast<size_t>(system_call(SYS_getpid))) return;
   sockaddr_un address{};
-  if (!name.present() || name.length > sizeof address.sun_path - 1) return;
+  if (name.length > sizeof address.sun_path - 1) return;
   address.sun_family = AF_UNIX;
   memcpy(address.sun_path + 1, name.data, name.length);
 
@@ -42,10 +52,18 @@ void greet_launcher() {
       line.text(program.data, program.length);
     }
   }
-  const long descriptor = system_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const long descriptor = system_call(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return;
-  system_call(SYS_sendto, descriptor, line.data(), line.length(), MSG_DONTWAIT | MSG_NOSIGNAL,
-              &address, offsetof(sockaddr_un, sun_path) + 1 + name.length);
+  for (const int direction : {SO_SNDTIMEO, SO_RCVTIMEO}) {
+    system_call(SYS_setsockopt, descriptor, SOL_SOCKET, direction, &kPatience, sizeof kPatience);
+  }
+  const size_t length = offsetof(sockaddr_un, sun_path) + 1 + name.length;
+  if (system_call(SYS_connect, descriptor, &address, length) == 0 &&
+      system_call(SYS_sendto, descriptor, line.data(), line.length(), MSG_NOSIGNAL) > 0) {
+    // The listener hangs up when it has said what there is to say.
+    char nothing;
+    system_call(SYS_recvfrom, descriptor, &nothing, sizeof nothing);
+  }
   system_call(SYS_close, descriptor);
 }
 

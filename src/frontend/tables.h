@@ -3,6 +3,8 @@
 // Never: included by the library, which reads the tables itself.
 #pragma once
 
+#include <cstddef>
+
 namespace hakmem {
 
 struct ModeRow {
@@ -16,7 +18,9 @@ inline constexpr ModeRow kModeRows[] = {
 #undef HAKMEM_MODE
 };
 
-// A feature or an option. `accepted` is a list such as "off|on", or words.
+enum class SettingKind { choice, number, text };
+
+// A feature or an option. `accepted` is a list such as "off|on" of a choice, words otherwise.
 struct SettingRow {
   const char* name;
   const char* variable;
@@ -24,16 +28,25 @@ struct SettingRow {
   const char* meaning;
   const char* by_mode[sizeof kModeRows / sizeof *kModeRows];  // of features; null for options
   const char* fallback;                                       // of options; null for features
+  SettingKind kind;
+  size_t bound;  // the least number, the most bytes of a text; 0: none
 };
 
 inline constexpr SettingRow kSettingRows[] = {
 #define HAKMEM_FEATURE(name, variable, category, accepted, minimal, fast, balanced, learning, \
                        research, acted_on, meaning)                                           \
-  {#name, variable, accepted, meaning, {minimal, fast, balanced, learning, research}, nullptr},
+  {#name,                                                                                     \
+   variable,                                                                                  \
+   accepted,                                                                                  \
+   meaning,                                                                                   \
+   {minimal, fast, balanced, learning, research},                                             \
+   nullptr,                                                                                   \
+   SettingKind::choice,                                                                       \
+   0},
 #include "frontend/features.def"
 #undef HAKMEM_FEATURE
-#define HAKMEM_OPTION(name, variable, accepted, fallback, meaning) \
-  {#name, variable, accepted, meaning, {}, fallback},
+#define HAKMEM_OPTION(name, variable, kind, accepted, bound, fallback, meaning) \
+  {#name, variable, accepted, meaning, {}, fallback, SettingKind::kind, bound},
 #include "frontend/options.def"
 #undef HAKMEM_OPTION
 };

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,24 @@ check("a wrapper that clears the environment is believed for itself",
       len(VERIFIED.findall(result.stderr)) == 1, result)
 result = hakmem("run", "--strict", "--", "env", "sh", "-c", "exit 4")
 check("strict and verified", result.returncode == 4, result)
+loader = subprocess.run(["sh", "-c", "ldd /bin/sh | grep -o '/[^ ]*ld-linux[^ ]*'"], check=True,
+                        capture_output=True, text=True).stdout.strip()
+result = hakmem("run", "--strict", "--", loader, shutil.which("true"))
+check("the loader as the command", result.returncode == 0 and VERIFIED.search(result.stderr),
+      result)
+with tempfile.TemporaryDirectory() as place:
+    os.mkfifo(Path(place, "fifo"), 0o755)
+    result = hakmem("run", "--", f"{place}/fifo")
+    check("a pipe as the command", result.returncode == 126, result)
+
+
+def as_user(*words, no_new_privileges=False):
+    """Without root's rights; the files may be somebody's."""
+    return subprocess.run(["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups",
+                           *(["--no-new-privs"] if no_new_privileges else []), command, "run",
+                           *words], capture_output=True, text=True, timeout=60, check=False)
+
+
 if os.geteuid() == 0:
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o755)
@@ -78,6 +97,37 @@ if os.geteuid() == 0:
         script.chmod(0o755)
         result = hakmem("run", "--", str(script))
         check("setuid interpreter: said", "setuid" in result.stderr, result)
+        script.write_text("#!/bin/sh\n", encoding="ascii")
+        os.chown(script, 65534, 65534)
+        script.chmod(0o4755)
+        result = hakmem("run", "--strict", "--", str(script))
+        check("a setuid script is not run as another", result.returncode == 0, result)
+        reachable = as_user("--quiet", "--", "true") if shutil.which("setpriv") else None
+        if reachable and reachable.returncode == 0 and reachable.stderr == "":
+            result = as_user("--strict", "--", privileged)
+            check("setuid: strict", result.returncode == 125 and "setuid" in result.stderr, result)
+            result = as_user("--strict", "--", privileged, no_new_privileges=True)
+            check("setuid under no_new_privs is nothing", result.returncode == 0
+                  and VERIFIED.search(result.stderr), result)
+            # struct vfs_cap_data: revision 2; effective, permitted, inheritable: CAP_NET_RAW.
+            for name, words, status in (("permitted", (0x02000000, 1 << 13, 0, 0, 0), 125),
+                                        ("effective", (0x02000001, 1 << 13, 0, 0, 0), 125),
+                                        ("inheritable", (0x02000000, 0, 1 << 13, 0, 0), 0)):
+                capable = shutil.copy(shutil.which("true"), place)
+                os.chown(capable, 0, 0)
+                os.chmod(capable, 0o755)
+                try:
+                    os.setxattr(capable, "security.capability", struct.pack("<5I", *words))
+                except OSError as error:
+                    print(f"capabilities: skipped, {error}")
+                    break
+                result = as_user("--strict", "--", capable)
+                check(f"{name} capabilities", result.returncode == status
+                      and (status == 0 or "capabilities" in result.stderr), result)
+                result = hakmem("run", "--strict", "--", capable)
+                check(f"{name} capabilities for root", result.returncode == 0, result)
+        else:
+            print(f"as another user: skipped: {reachable}")
 else:
     print("setuid: skipped, needs root")
 
@@ -100,17 +150,6 @@ plain = subprocess.run(["sh", "-c", "ls -l /proc/self/fd | wc -l"], capture_outp
                        check=True)
 check("no descriptor is left in the program", result.stdout == plain.stdout, result)
 
-# Statistics.
-with tempfile.TemporaryDirectory() as place:
-    result = hakmem("run", "--stats", "one file", "--", "bash", "-c", "cd / && true", cwd=place)
-    text = Path(place, "one file").read_text(encoding="ascii")
-    check("statistics", "heaps_created" in text and "statistics" not in result.stderr, text)
-    hakmem("run", "--stats", f"{place}/%e-%p", "--", "bash", "-c", "ls / >/dev/null; true")
-    names = sorted(re.sub(r"\d+$", "", name) for name in os.listdir(place) if name != "one file")
-    check("statistics of every process", "bash-" in names and "ls-" in names, names)
-    result = hakmem("run", "--stats", "/nowhere/file", "--", "true")
-    check("statistics that cannot be written", result.returncode == 125, result)
-
 # Errors of its own.
 for arguments, status, words in (
         (["run", "--", "/nonexistent"], 127, "No such file"),
@@ -120,6 +159,8 @@ for arguments, status, words in (
         (["run", "--mode", "wild", "--", "true"], 125, "minimal|fast|balanced"),
         (["run", "--nonsense", "--", "true"], 125, "--nonsense"),
         (["run", "--library", "/nonexistent.so", "--", "true"], 125, "/nonexistent.so"),
+        (["run", "--library", "/etc/passwd", "--", "true"], 125, "not a libhakmem.so"),
+        (["run", "--library", peer, "--", "true"], 125, "not a libhakmem.so"),
         (["config", "--set", "colour=red"], 2, "colour"),
         (["config", "--set", "thp=perhaps"], 2, "off|auto|on|learned"),
         (["config", "--set", "thp"], 2, "NAME=VALUE"),
@@ -130,13 +171,45 @@ for arguments, status, words in (
     check(f"status {status} of {' '.join(arguments) or 'no argument'}",
           result.returncode == status and words in result.stderr and result.stdout == "", result)
 
+# What cannot be written.
+for name, redirection in (("full", "2>/dev/full"), ("closed", "2>&-"), ("closed altogether",
+                                                                      "<&- >&- 2>&-")):
+    for options in ("", "--strict "):
+        result = subprocess.run(["sh", "-c", f"{command} run {options}-- sh -c 'exit 3' {redirection}"],
+                                timeout=60, check=False)
+        check(f"{options}standard error is {name}", result.returncode == 3, result)
+reader, writer = os.pipe()
+os.close(reader)
+result = subprocess.run([command, "run", "--", os.path.join(folder, "static_program")],
+                        stderr=writer, timeout=60, check=False)
+check("standard error has no reader", result.returncode == 0, result)
+result = subprocess.run([command, "run", "--", "/nonexistent"], stderr=writer, timeout=60,
+                        check=False)
+check("and nobody hears of an error", result.returncode == 127, result)
+os.close(writer)
+result = hakmem("run", "--", "sh", "-c", "ls /proc/$$/fd", preexec_fn=lambda: os.close(0))
+check("what was closed is closed in the program", "0" not in result.stdout.split()
+      and "1" in result.stdout.split(), result)
+for arguments in (["version"], ["config"], ["--help"], ["run", "--help"]):
+    for redirection in (">/dev/full", ">&-"):
+        result = subprocess.run(["sh", "-c", f"{command} {' '.join(arguments)} {redirection}"],
+                                capture_output=True, text=True, timeout=60, check=False)
+        check(f"{' '.join(arguments)} {redirection}", result.returncode == 1
+              and "cannot write" in result.stderr, result)
+
 # Its own words.
+result = hakmem("config", env={"HAKMEM_COMMAND_PRELOADED": "1"})
+check("config under somebody else's variable", "mode balanced" in result.stdout, result)
 result = hakmem("config", "--mode", "fast", "--set", "BIGCACHE=0")
 check("config", "mode fast" in result.stdout and re.search(r"bigcache +off +environment",
                                                            result.stdout), result)
 result = hakmem("version")
 check("version", re.fullmatch(rf"hakmem [\d.]+\nlibrary {re.escape(os.path.realpath(library))}\n",
                               result.stdout), result)
+check("--version", hakmem("--version").stdout == result.stdout)
+result = hakmem("run", "--help")
+check("usage of run", re.search(r"^Usage: hakmem run \[OPTIONS\] -- COMMAND \[ARGUMENT\.\.\.\]$",
+                                result.stdout, re.M), result)
 # A server that goes on is reported while it runs.
 with subprocess.Popen([command, "run", "--", "sleep", "30"], stderr=subprocess.PIPE,
                       text=True) as process:

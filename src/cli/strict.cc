@@ -1,0 +1,50 @@
+// Owns: the wait for the verdict and the end that follows from it.
+// Called by: see strict.h.
+// Never: the program's main begun after the library has said no.
+#include "cli/strict.h"
+
+#include <chrono>
+#include <csignal>
+
+#include "cli/child.h"
+#include "cli/exit_status.h"
+#include "cli/report.h"
+
+namespace hakmem::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+}  // namespace
+
+int run_strictly(const std::vector<std::string>& command, const Handshake& handshake, bool quiet) {
+  Child child(command, handshake);
+  Report report(command.front(), child.process(), "", quiet);
+  auto deadline = Clock::now() + kPatience;
+  bool refused = false;
+  while (true) {
+    const bool waiting = refused || !report.made();
+    const bool ended = child.wait(handshake.descriptor(),
+                                  waiting ? deadline - Clock::now() : Clock::duration::max());
+    // The program may execute another: the last word counts. It waits for the greeting's end.
+    while (const auto greeting = handshake.receive(child.process())) {
+      if (report.hear(*greeting)) continue;
+      refused = true;
+      child.send(SIGKILL);
+    }
+    const bool late = Clock::now() >= deadline;
+    if (!refused && !report.made() && (ended || late)) {
+      report.silence();
+      refused = true;
+      if (!ended) child.send(SIGTERM);
+      deadline = Clock::now() + kPatience;
+    } else if (refused && late && !ended) {
+      child.send(SIGKILL);
+      deadline = Clock::now() + kPatience;
+    }
+    if (ended) break;
+  }
+  return refused ? kLauncherFailed : child.pass_on_exit();
+}
+
+}  // namespace hakmem::cli

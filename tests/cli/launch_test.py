@@ -1,0 +1,179 @@
+"""What `hakmem run` leaves alone: the program's process, its signals, its descriptors, its order of
+output; and how strict keeps its word."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from checks import check, finish  # noqa: E402
+
+command, library, folder = sys.argv[1:4]
+os.environ.pop("LD_PRELOAD", None)
+VERIFIED = re.compile(r"^hakmem: .* \(process (\d+)\) allocates from hakmem [\d.]+, mode (\w+)$",
+                      re.M)
+STATIC = os.path.join(folder, "static_program")
+OWN_MALLOC = os.path.join(folder, "own_malloc")
+PIPE = subprocess.PIPE
+
+
+def start(*words, options=(), **more):
+    return subprocess.Popen([command, "run", *options, "--", *words], text=True, **more)
+
+
+def ended(process):
+    """Its outputs and status; one that hangs is killed."""
+    try:
+        output = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return *process.communicate(), "hung"
+    return *output, process.returncode
+
+
+def run(*words, **more):
+    return ended(start(*words, stdout=PIPE, stderr=PIPE, **more))
+
+
+def states_in_group(group):
+    states = []
+    for task in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.getpgid(int(task)) == group:
+                text = Path("/proc", task, "stat").read_text(encoding="ascii", errors="replace")
+                states.append(text.rsplit(")", 1)[1].split()[0])
+        except OSError:
+            pass
+    return states
+
+
+def ignore_children():
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+# The process.
+for options in ((), ("--strict",)):
+    name = " ".join(("run", *options))
+    result = run("sh", "-c", "exit 5", options=options, preexec_fn=ignore_children)
+    check(f"{name}: SIGCHLD ignored on entry", result[2] == 5 and VERIFIED.search(result[1]), result)
+with start("sh", "-c", "echo $$", stdout=PIPE, stderr=PIPE) as process:
+    output, report, _ = ended(process)
+    check("the program has the process", int(output) == process.pid, output)
+    check("and it is the one reported", int(VERIFIED.search(report)[1]) == process.pid, report)
+result = run(sys.executable, "-c", "import os; os.waitpid(-1, os.WNOHANG)")
+check("it has no child", result[2] == 1 and "ChildProcessError" in result[1], result)
+for name, prepare in (
+        ("ordinary", None), ("SIGCHLD ignored", ignore_children),
+        ("SIGCHLD blocked", lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD]))):
+    words = ["grep", "-E", "^(Sig|Shd)", "/proc/self/status"]
+    plain = subprocess.run(words, text=True, stdout=PIPE, check=True, preexec_fn=prepare).stdout
+    result = run(*words, preexec_fn=prepare)
+    check(f"signals as without hakmem: {name}", result[0].replace("SigQ", "") ==
+          plain.replace("SigQ", ""), (result, plain))
+result = run("/nonexistent")
+check("nothing is said of a program that cannot be executed", result[1].count("\n") == 1, result)
+
+# Signals.
+COUNT = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: print("TERM", flush=True))
+signal.signal(signal.SIGRTMIN, lambda *_: sys.exit(7))
+print("ready", flush=True)
+while True: time.sleep(0.05)
+"""
+for options in ((), ("--strict",)):
+    name = " ".join(("run", *options))
+    with start(sys.executable, "-c", COUNT, options=options, stdout=PIPE, stderr=PIPE) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGRTMIN)
+        check(f"{name}: a real-time signal arrives", ended(process)[2] == 7)
+    with start("sh", "-c", "echo ready; exec sleep 60", options=options, stdout=PIPE,
+               process_group=0) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGTSTP)
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        # A group without a parent in its session is not stopped by the kernel.
+        if os.WIFSTOPPED(status):
+            states = states_in_group(process.pid)
+            check(f"{name}: stops", set(states) == {"T"}, states)
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        check(f"{name}: SIGKILL leaves no program behind", process.stdout.read() == "")
+with start(sys.executable, "-c", COUNT, stdout=PIPE, stderr=PIPE, process_group=0) as process:
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGTERM)
+    process.stdout.readline()
+    time.sleep(0.3)
+    process.send_signal(signal.SIGRTMIN)
+    check("a signal for the group arrives once", process.stdout.read() == "")
+
+# Descriptors.
+with start("sh", "-c", "echo out; exec >&-; read line", stdin=PIPE, stdout=PIPE,
+           stderr=PIPE) as process:
+    check("standard output is the program's alone", process.stdout.read() == "out\n"
+          and process.poll() is None)
+    process.stdin.close()
+reader, writer = os.pipe()
+with start("bash", "-c", f"exec {writer}>&-; read line", stdin=PIPE, stderr=PIPE,
+           pass_fds=[writer]) as process:
+    os.close(writer)
+    check("and so is what else it inherits", os.read(reader, 1) == b"" and process.poll() is None)
+    process.stdin.close()
+os.close(reader)
+
+# The report's place.
+with tempfile.TemporaryDirectory() as place:
+    file = Path(place, "output")
+    seen = []
+    for words, line in ((["echo", "out"], r"hakmem: echo .* allocates from .*\nout\n"),
+                        ([STATIC], r"hakmem: .* does not allocate .* statically\n"),
+                        ([OWN_MALLOC, "say"], r"hakmem: .* its malloc is that of .*\nbegun\n")):
+        for _ in range(20):
+            with file.open("w", encoding="ascii") as output:
+                start(*words, stdout=output, stderr=output).wait(30)
+            text = file.read_text(encoding="ascii")
+            if not re.fullmatch(line, text):
+                seen.append(text)
+    check("the report comes first, and before the end", not seen, seen)
+with start("sh", "-c", f"trap '' INT; echo ready; read line; exec {OWN_MALLOC}", stdin=PIPE,
+           stdout=PIPE, stderr=PIPE, process_group=0) as process:
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    output = ended(process)
+    check("another program in the process is reported, whatever the terminal sent",
+          VERIFIED.search(output[1]) and "malloc is that of" in output[1], output)
+with tempfile.TemporaryDirectory() as place:
+    # What a script's script runs is not looked up beforehand.
+    inner, outer = Path(place, "inner"), Path(place, "outer")
+    inner.write_text(f"#!{STATIC}\n", encoding="ascii")
+    outer.write_text(f"#!{inner}\n", encoding="ascii")
+    inner.chmod(0o755)
+    outer.chmod(0o755)
+    with start(str(outer), stdin=PIPE, stderr=PIPE) as process:
+        line = process.stderr.readline()
+        check("silence is reported while the program runs", "was not loaded" in line
+              and process.poll() is None, line)
+        process.stdin.close()
+    for name, prepare in (("", None), (", SIGTERM ignored", lambda: signal.signal(
+            signal.SIGTERM, signal.SIG_IGN))):
+        with start(str(outer), options=["--strict"], stdin=PIPE, stderr=PIPE,
+                   preexec_fn=prepare) as process:
+            line = process.stderr.readline()
+            check(f"strict: silence ends it{name}", process.wait(30) == 125
+                  and "was not loaded" in line, line)
+
+# Strict: not a step into main.
+for name, words in (("", [OWN_MALLOC, "say"]),
+                    (" by a program executed later", ["env", OWN_MALLOC, "say"])):
+    result = run(*words, options=["--strict"], preexec_fn=lambda: signal.signal(signal.SIGTERM,
+                                                                                signal.SIG_IGN))
+    check(f"strict: refused before main{name}", result[0] == "" and result[2] == 125
+          and "malloc is that of" in result[1], result)
+finish()
