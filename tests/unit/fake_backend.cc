@@ -21,13 +21,19 @@ void* reserve(size_t bytes, size_t alignment) {
   return kLinuxBackend.reserve(bytes, alignment);
 }
 
+bool is_refused() {
+  return fake.calls++ == fake.refused_call;
+}
+
 bool commit(void* start, size_t bytes) {
+  if (is_refused()) return false;
   if (fake.commits_until_failure == 0) return false;
   --fake.commits_until_failure;
   return kLinuxBackend.commit(start, bytes);
 }
 
 bool decommit(void* start, size_t bytes) {
+  if (is_refused()) return false;
   fake.decommitted_bytes += bytes;
   return kLinuxBackend.decommit(start, bytes);
 }
@@ -53,6 +59,7 @@ bool is_locked(const AddressRange& range) {
 size_t purge(const AddressRange* ranges, size_t count) {
   ++fake.purge_calls;
   if (fake.refuse_purge) return 0;
+  if (is_refused()) count /= 2;
   count = static_cast<size_t>(std::find_if(ranges, ranges + count, is_locked) - ranges);
   for (size_t index = 0; index < count; ++index) fake.purged_bytes += ranges[index].bytes;
   fake.purged_ranges += count;
@@ -61,11 +68,11 @@ size_t purge(const AddressRange* ranges, size_t count) {
 
 bool populate(void* start, size_t bytes) {
   ++fake.populates;
-  return !fake.refuse_populate && kLinuxBackend.populate(start, bytes);
+  return !fake.refuse_populate && !is_refused() && kLinuxBackend.populate(start, bytes);
 }
 
 bool lazily_free(void* start, size_t bytes) {
-  if (fake.refuse_lazy_free) return false;
+  if (fake.refuse_lazy_free || is_refused()) return false;
   const AddressRange range{start, bytes};
   if (fake.takes_lazily_freed) kLinuxBackend.purge(&range, 1);
   fake.lazily_freed_bytes += bytes;
@@ -74,12 +81,13 @@ bool lazily_free(void* start, size_t bytes) {
 
 MoveResult move(void* from, void* to, size_t bytes) {
   ++fake.moves;
-  if (fake.refuse_move) return MoveResult::kStayed;
+  if (fake.refuse_move || is_refused()) return MoveResult::kStayed;
   if (!fake.lose_move) return kLinuxBackend.move(from, to, bytes);
   return kLinuxBackend.decommit(to, bytes) ? MoveResult::kLost : MoveResult::kStayed;
 }
 
 bool renew(void* start, size_t bytes) {
+  if (is_refused()) return false;
   fake.renewed_bytes += bytes;
   return kLinuxBackend.renew(start, bytes);
 }

@@ -10,6 +10,8 @@
 namespace hakmem {
 
 struct FakeBackend {
+  size_t calls = 0;                // of those that a kernel may refuse
+  size_t refused_call = SIZE_MAX;  // the one of them that fails
   size_t commits_until_failure = SIZE_MAX;
   size_t reserves_until_failure = SIZE_MAX;
   size_t largest_reservation = SIZE_MAX;
