@@ -39,7 +39,7 @@ struct HugePage {
   uint8_t bin;  // kNoBin while on no list
   bool committed;
   Backing backing;
-  bool touched;     // kHugePage: the kernel has backed it
+  bool touched;     // used since it last had no memory
   bool displaced;   // its memory was moved here: a mapping of its own
   uint8_t sweeps;   // that passed it by since `idle` was set anew
   uint8_t settled;  // looks in a row that found all of it in use since the one before

@@ -214,12 +214,15 @@ Span* PageHeap::make_span(Region& region, uint32_t slice, const Request& request
   return span;
 }
 
+// The program touches the rest of `span`, untimed: it is no first touch when it is used again.
 bool PageHeap::is_first_on_huge_page(Span* span) {
-  Region& region = map_.region_of(span);
-  HugePage& page = region.huge_pages[PageMap::slice_in(region, span) / kSlicesPerHugePage];
-  if (page.backing != Backing::kHugePage || page.touched) return false;
-  page.touched = true;
-  return true;
+  const Region& region = map_.region_of(span);
+  const uint32_t slice = PageMap::slice_in(region, span);
+  const HugePage& page = region.huge_pages[slice / kSlicesPerHugePage];
+  const bool first = page.backing == Backing::kHugePage && !page.touched;
+  for_each_huge_page(region, slice, {span->slices},
+                     [](HugePage& each, uint32_t) { each.touched = true; });
+  return first;
 }
 
 void PageHeap::mark_used(Region& region, uint32_t slice, Slices length) {

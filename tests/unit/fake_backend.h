@@ -22,6 +22,7 @@ struct FakeBackend {
   bool commit_is_charged = false;
   std::vector<AddressRange> promoted;
   uint64_t first_touch_nanoseconds = 50'000;
+  uint32_t first_touches = 0;  // timed
   uint64_t coarse_time = 1;
   bool refuse_populate = false;
   size_t populates = 0;  // asked for

@@ -390,6 +390,20 @@ TEST_F(PageHeapTest, DearFirstTouchesPausePromotion) {
   for (int count = 0; count < 40; ++count) EXPECT_TRUE(allocate_promoted());
 }
 
+// A later touch of what the program touched in between is no price of a huge page.
+TEST_F(PageHeapTest, AHugePageIsTimedWhenNothingHasUsedItBefore) {
+  heap_.free(heap_.allocate({1}, {1}, Backing::kHugePage));  // the trial
+  Span* several = heap_.allocate({4 * kSlicesPerHugePage}, {1}, Backing::kHugePage);
+  const uint32_t timed = fake.first_touches;
+  heap_.free(several);
+  for (int count = 0; count < 4; ++count) {
+    heap_.allocate({kSlicesPerHugePage}, {1}, Backing::kHugePage);
+  }
+  EXPECT_EQ(fake.first_touches, timed);
+  heap_.allocate({4 * kSlicesPerHugePage}, {1}, Backing::kHugePage);
+  EXPECT_EQ(fake.first_touches, timed + 1);
+}
+
 TEST_F(PageHeapTest, WhatIsPopulatedHasItsMemoryAndReadsAsZeros) {
   Span* span = heap_.allocate({3});
   if (!kFakeBackend.populate(start(span), kSliceSize)) GTEST_SKIP() << "before Linux 5.14";
