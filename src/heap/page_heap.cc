@@ -63,20 +63,15 @@ Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
 Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
   MemoryMoves moves;
   Span* span;
-  bool first;
+  Untouched untouched;
   {
     LockGuard guard(lock_);
     span = allocate_locked({length, alignment, backing, &moves});
-    first = span != nullptr && is_first_on_huge_page(span);
+    if (span != nullptr) untouched = touch_all_of(*span);
   }
   // An inaccessible span stays used for ever: after one such move there is no other.
   if (!moves.empty() && !carry_out(moves)) return nullptr;
-  if (first) {
-    const uint64_t took = backend_->first_touch(map_.start_of(span), backend_->page_size());
-    promotion_.first_touch_took(took);
-    count(counters.huge_touched_bytes, kHugePageSize);
-    count(counters.huge_touch_nanoseconds, took);
-  }
+  if (untouched.count != 0) time_first_touch(*span, untouched);
   if (span != nullptr && span->zeroed) took_fresh_memory(*span, backing);
   return span;
 }
@@ -214,15 +209,33 @@ Span* PageHeap::make_span(Region& region, uint32_t slice, const Request& request
   return span;
 }
 
-// The program touches the rest of `span`, untimed: it is no first touch when it is used again.
-bool PageHeap::is_first_on_huge_page(Span* span) {
-  const Region& region = map_.region_of(span);
-  const uint32_t slice = PageMap::slice_in(region, span);
-  const HugePage& page = region.huge_pages[slice / kSlicesPerHugePage];
-  const bool first = page.backing == Backing::kHugePage && !page.touched;
-  for_each_huge_page(region, slice, {span->slices},
-                     [](HugePage& each, uint32_t) { each.touched = true; });
-  return first;
+// The program touches all of it, untimed: none of it is a first touch when it is used again.
+PageHeap::Untouched PageHeap::touch_all_of(const Span& span) {
+  const Region& region = map_.region_of(&span);
+  Untouched untouched;
+  bool in_a_row = true;
+  const auto visit = [&](HugePage& page, uint32_t mask) {
+    const bool promoted = page.backing == Backing::kHugePage && !page.touched;
+    page.touched = true;
+    if (untouched.count == 0 && promoted) {
+      untouched = {.first = page.index, .count = 1};
+    } else if (untouched.count != 0) {
+      in_a_row = in_a_row && promoted && mask == ~uint32_t{0};
+      if (in_a_row) ++untouched.count;
+    }
+  };
+  for_each_huge_page(region, PageMap::slice_in(region, &span), {span.slices}, visit);
+  return untouched;
+}
+
+void PageHeap::time_first_touch(const Span& span, Untouched untouched) {
+  const HugePage& page = map_.region_of(&span).huge_pages[untouched.first];
+  void* start = std::max(map_.start_of(&span), address_of(page));
+  const uint64_t took = backend_->first_touch(start, backend_->page_size());
+  count(counters.huge_touched_bytes, kHugePageSize);
+  count(counters.huge_touch_nanoseconds, took);
+  const bool dear = promotion_.first_touch_took(took, {untouched.count});
+  if (dear && untouched.count > 1) demote(span, {untouched.first + 1, untouched.count - 1});
 }
 
 void PageHeap::mark_used(Region& region, uint32_t slice, Slices length) {

@@ -214,8 +214,16 @@ class PageHeap {
   size_t reserved_uncommitted() const;
   bool commit(Region& region, uint32_t slice, Slices length);
   void promote(const HugePage& page);
-  // Under the lock: whether nobody has touched the promoted huge page of `span` so far; true once.
-  bool is_first_on_huge_page(Span* span);
+  // Promoted huge pages of a span, in a row, that nothing has used since they had no memory. All
+  // but the first are the span's alone.
+  struct Untouched {
+    uint32_t first = 0;  // in the region
+    uint32_t count = 0;
+  };
+  Untouched touch_all_of(const Span& span);
+  // Without the lock, before the program has the span.
+  void time_first_touch(const Span& span, Untouched untouched);
+  void demote(const Span& span, Untouched untouched);
   void mark_used(Region& region, uint32_t slice, Slices length);
   // Free slices of `page` come to hold memory, or no longer do so, or are used.
   void add_retained(HugePage& page, uint32_t slices);

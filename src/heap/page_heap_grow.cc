@@ -114,6 +114,19 @@ void PageHeap::promote(const HugePage& page) {
   count(counters.promoted_bytes, kHugePageSize);
 }
 
+// Mapped anew, for a mapping that is advised against huge pages could not join its neighbours.
+void PageHeap::demote(const Span& span, Untouched untouched) {
+  const Region& region = map_.region_of(&span);
+  void* start = address_of(region.huge_pages[untouched.first]);
+  if (is_charged() || !backend_->renew(start, HugePages{untouched.count}.bytes())) return;
+  LockGuard guard(lock_);
+  for (uint32_t index = 0; index < untouched.count; ++index) {
+    HugePage& page = region.huge_pages[untouched.first + index];
+    forget_displacement(page);
+    change_backing(page, Backing::kSmallPages);
+  }
+}
+
 bool PageHeap::promotes() {
   if (promotes_.load(std::memory_order_relaxed) == Promotes::kUntested) {
     const bool allowed = promotion_test_ == nullptr || promotion_test_();

@@ -35,22 +35,26 @@ class Promotion {
     untried_.store(true, std::memory_order_relaxed);
   }
 
-  // Takes in what a first touch cost. Pauses that follow on each other double.
-  void first_touch_took(uint64_t nanoseconds) {
+  // Takes in what a first touch cost, the first of `pages` that are about to be touched; true when
+  // it was dear, and begins a pause. Pauses that follow on each other double.
+  bool first_touch_took(uint64_t nanoseconds, HugePages pages) {
     const bool dear = nanoseconds >= kDearTouch;
-    const uint64_t touch = touch_.load(std::memory_order_relaxed);
-    const uint64_t estimate = touch - touch / kShare + std::min(nanoseconds, kMostCounted) / kShare;
+    uint64_t estimate = touch_.load(std::memory_order_relaxed);
+    for (uint64_t page = 0; page < std::min(uint64_t{pages.count}, kShare); ++page) {
+      estimate = estimate - estimate / kShare + std::min(nanoseconds, kMostCounted) / kShare;
+    }
     if (estimate < kDearTouch && !(dear && untried_.load(std::memory_order_relaxed))) {
       touch_.store(estimate, std::memory_order_relaxed);
       untried_.store(false, std::memory_order_relaxed);
       if (!dear) next_pause_.store(kFirstPause, std::memory_order_relaxed);
-      return;
+      return false;
     }
     touch_.store(kUsualTouch, std::memory_order_relaxed);
     untried_.store(true, std::memory_order_relaxed);
     const uint32_t pause = next_pause_.load(std::memory_order_relaxed);
     pause_left_.store(pause, std::memory_order_relaxed);
     next_pause_.store(std::min(pause * 2, kLongestPause), std::memory_order_relaxed);
+    return dear;
   }
 
  private:

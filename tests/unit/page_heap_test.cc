@@ -404,6 +404,26 @@ TEST_F(PageHeapTest, AHugePageIsTimedWhenNothingHasUsedItBefore) {
   EXPECT_EQ(fake.first_touches, timed + 1);
 }
 
+// Contents, too: the mapping is made anew before the span is anybody's.
+TEST_F(PageHeapTest, ADearFirstTouchLeavesTheRestOfTheSpanOnSmallPages) {
+  heap_.free(heap_.allocate({1}, {1}, Backing::kHugePage));  // the trial
+  Span* before = heap_.allocate({20}, {1}, Backing::kHugePage);
+  memset(start(before), 'x', Slices{20}.bytes());
+  fake.first_touch_nanoseconds = 5'000'000;
+  Span* dear = heap_.allocate({8 * kSlicesPerHugePage}, {1}, Backing::kHugePage);
+  EXPECT_EQ(fake.renewed_bytes, 7 * kHugePageSize);
+  memset(start(dear), 'y', Slices{8 * kSlicesPerHugePage}.bytes());
+  EXPECT_EQ(start(before)[Slices{20}.bytes() - 1], 'x');
+  // The pause holds for growth; what was promoted before still serves.
+  PageHeap::PromotedPosition position;
+  AddressRange run;
+  size_t promoted = 0;
+  while (heap_.next_promoted(position, run)) promoted += run.bytes;
+  EXPECT_EQ(promoted, fake.promoted.size() * kHugePageSize - 7 * kHugePageSize);
+  heap_.free(dear);
+  heap_.free(before);
+}
+
 TEST_F(PageHeapTest, WhatIsPopulatedHasItsMemoryAndReadsAsZeros) {
   Span* span = heap_.allocate({3});
   if (!kFakeBackend.populate(start(span), kSliceSize)) GTEST_SKIP() << "before Linux 5.14";

@@ -12,31 +12,39 @@ constexpr Slices kPause{128 * kSlicesPerHugePage};
 TEST(Promotion, OneDearTouchAmongCheapOnesDoesNotPause) {
   Promotion promotion;
   for (int round = 0; round < 100; ++round) {
-    promotion.first_touch_took(kCheap);
-    if (round % 10 == 5) promotion.first_touch_took(kDear);
+    promotion.first_touch_took(kCheap, {1});
+    if (round % 10 == 5) promotion.first_touch_took(kDear, {1});
     ASSERT_TRUE(promotion.allowed()) << round;
   }
 }
 
 TEST(Promotion, DearTouchesInARowPause) {
   Promotion promotion;
-  promotion.first_touch_took(kCheap);
+  promotion.first_touch_took(kCheap, {1});
   int touches = 0;
   while (promotion.allowed() && touches < 100) {
-    promotion.first_touch_took(kDear);
+    promotion.first_touch_took(kDear, {1});
     ++touches;
   }
   EXPECT_GT(touches, 1);
   EXPECT_LT(touches, 5);
 }
 
+TEST(Promotion, ADearTouchThatSevenAreToFollowPausesAtOnce) {
+  Promotion promotion;
+  EXPECT_FALSE(promotion.first_touch_took(kCheap, {8}));
+  EXPECT_FALSE(promotion.first_touch_took(kDear, {1}));
+  EXPECT_TRUE(promotion.first_touch_took(kDear, {8}));
+  EXPECT_FALSE(promotion.allowed());
+}
+
 TEST(Promotion, ATrialThatIsDearPausesTwiceAsLong) {
   Promotion promotion;
-  promotion.first_touch_took(kDear);
+  promotion.first_touch_took(kDear, {1});
   EXPECT_FALSE(promotion.allowed());
   promotion.grew(kPause);
   EXPECT_TRUE(promotion.is_untried());
-  promotion.first_touch_took(kDear);
+  promotion.first_touch_took(kDear, {1});
   promotion.grew(kPause);
   EXPECT_FALSE(promotion.allowed());
   promotion.grew(kPause);
@@ -45,12 +53,12 @@ TEST(Promotion, ATrialThatIsDearPausesTwiceAsLong) {
 
 TEST(Promotion, ATrialThatIsCheapEndsTheDoubling) {
   Promotion promotion;
-  promotion.first_touch_took(kDear);
+  promotion.first_touch_took(kDear, {1});
   promotion.grew(kPause);
-  promotion.first_touch_took(kCheap);
+  promotion.first_touch_took(kCheap, {1});
   EXPECT_FALSE(promotion.is_untried());
   promotion.pause();
-  promotion.first_touch_took(kDear);
+  promotion.first_touch_took(kDear, {1});
   promotion.grew(kPause);
   EXPECT_TRUE(promotion.allowed());
 }
