@@ -66,12 +66,11 @@ void print_configuration(int descriptor) {
   for (const FeatureDescription& feature : kFeatures) print_feature(feature, descriptor);
   line.text("  option    large_threshold ").decimal(settings.large_threshold).send(descriptor);
   if (settings.limit != SIZE_MAX) {
-    line.text("  option    limit           ").decimal(settings.limit).send(descriptor);
+    line.text("  option    limit           ").decimal(settings.limit);
+    if (!settings.has(Feature::pressure)) line.text(", not watched: pressure is off");
+    line.send(descriptor);
   }
   line.text("  option    memory_price    ").decimal(settings.memory_price).send(descriptor);
-  line.text("  in use    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
-  line.text("  in use    background      ").text(background_in_use()).send(descriptor);
-  print_huge_pages(descriptor);
   const char* policies[] = {"batch", "keep", "adaptive"};
   line.text("  option    free_policy     ")
       .text(policies[static_cast<size_t>(settings.free_policy)]);
@@ -79,6 +78,9 @@ void print_configuration(int descriptor) {
   if (*settings.stats_file != '\0') {
     line.text("  option    stats_file      ").text(settings.stats_file).send(descriptor);
   }
+  line.text("  in use    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
+  line.text("  in use    background      ").text(background_in_use()).send(descriptor);
+  print_huge_pages(descriptor);
 }
 
 }  // namespace hakmem

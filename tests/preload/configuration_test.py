@@ -83,6 +83,11 @@ for policy in ("batch", "keep", "adaptive"):
     _, text = run("semantics", {"HAKMEM_FREE_POLICY": policy, "HAKMEM_VERBOSE": "1"})
     check(f"free policy {policy}", re.search(rf"free_policy\s+{policy}", text), text)
 
+for mode, watched in (("minimal", False), ("balanced", True)):
+    _, text = table({"HAKMEM_MODE": mode, "HAKMEM_LIMIT": "1G"}, "semantics")
+    check(f"{mode} says whether it watches the limit",
+          watched == ("not watched: pressure is off" not in text), text)
+
 rows, text = table({})
 check("compiled in", rows["mode"] == ("fast", "compiled in")
       and rows["bigcache"] == ("off", "compiled in"), text)
