@@ -56,7 +56,7 @@ bool lend(PageHeap::Notice notice) {
   if (notice == PageHeap::Notice::kGrowth) return true;
   // Dropping extents comes back here.
   if (lending.exchange(true, std::memory_order_acquire)) return true;
-  drop_all_cached_extents();
+  drop_all_caches();
   page_heap.maintain();
   const uint64_t hold = read_hold(MemoryKind::kSmallPages);
   if (hold != 0) page_heap.lend(hold * kMillisecond);

@@ -19,7 +19,7 @@ constexpr size_t kCounters = 0
 #include "telemetry/counters.def"
 #undef HAKMEM_COUNTER
     ;
-constexpr size_t kGauges = 23;
+constexpr size_t kGauges = 24;
 static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
@@ -32,8 +32,8 @@ size_t collect_statistics(Statistic* statistics) {
   // From more than one size to another, in slices.
   const auto hits = [&](uint32_t above, uint32_t most) {
     uint64_t sum = 0;
-    for (uint32_t doubling = above == 0 ? 0 : ExtentCache::doubling_of({above + 1});
-         doubling <= ExtentCache::doubling_of({most}); ++doubling) {
+    for (uint32_t doubling = above == 0 ? 0 : SpanCache::doubling_of({above + 1});
+         doubling <= SpanCache::doubling_of({most}); ++doubling) {
       sum += heap.extent_cache_hits[doubling];
     }
     return sum;
@@ -57,6 +57,7 @@ size_t collect_statistics(Statistic* statistics) {
       {"extent_hits_256k", hits(0, k256KiB), "of those, up to 256 KiB"},
       {"extent_hits_2m", hits(k256KiB, k2MiB), "of those, up to 2 MiB"},
       {"extent_hits_large", hits(k2MiB, UINT32_MAX), "of those, larger"},
+      {"slab_cache_hits", heap.slab_cache_hits, "slabs made of the thread's own emptied ones"},
       {"memory_price", memory_price().price(), "ns for holding an idle MiB for a second"},
       {"limit", limit.bytes, "bytes, of the limit on memory that is nearest; unknown: none seen"},
       {"headroom", limit.headroom, "bytes left below that limit"},

@@ -39,7 +39,7 @@ EnclosingBlock enclosing_block(const void* address) {
       return block_of_extent(*span);
     case SpanKind::kExtent:
       return block_of_extent(*span);
-    case SpanKind::kCachedExtent:
+    case SpanKind::kCached:
     case SpanKind::kFree:
       return {nullptr, nullptr, 0};
   }

@@ -36,19 +36,6 @@ Fit fit_of(size_t bytes, size_t alignment) {
   return {coloured, true};
 }
 
-// Half of what may be retained goes to the threads, in steps of a megabyte.
-bool has_room(ExtentCache& cache, size_t bytes, size_t limit) {
-  constexpr Slices kStep{16};
-  const Slices needed = cache.held() + Slices::covering(bytes);
-  if (needed.bytes() > limit) return false;
-  if (needed <= cache.quota) return true;
-  const size_t most = std::min(read_knob(knobs.retained_limit) / 2, kLargestExtent);
-  const Slices step = std::max(kStep, needed - cache.quota);
-  if (!cache_quotas.grant(step, Slices::covering(most))) return false;
-  cache.quota = cache.quota + step;
-  return true;
-}
-
 // A small process pays for what it touches, not for huge pages.
 Backing backing_of_extents() {
   const bool large = page_heap.demand().peak().bytes() >= read_knob(knobs.huge_extents_from);
@@ -57,8 +44,6 @@ Backing backing_of_extents() {
 
 }  // namespace
 
-constinit CacheQuotas cache_quotas;
-
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const void* caller) {
   if (bytes > kLargestExtent || alignment > kLargestAlignment) return nullptr;
   const Fit fit = fit_of(bytes, alignment);
@@ -66,7 +51,7 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const vo
   // What a thread freed it kept, whether it was an arena's or its own.
   ThreadHeap* cache = heap->is_arena() ? thread_heap() : heap;
   const uint32_t site = site_of(caller, cache->stack_distance(), fit.length);
-  Span* extent = aligned.count <= 1 ? cache->extents.take(fit.length) : nullptr;
+  Span* extent = aligned.count <= 1 ? cache->cache.take_extent(fit.length) : nullptr;
   if (extent != nullptr) {
     extent->zeroed = false;
     if (!fit.coloured) extent->first_block = 0;
@@ -99,14 +84,11 @@ size_t usable_bytes(const Span& extent) {
 void free_extent(Span* extent) {
   if (extent->heap != nullptr) strike_arena_extent(*extent);
   ThreadHeap* heap = thread_heap();
-  const size_t limit = read_knob(knobs.thread_cache_limit);
-  const size_t bytes = Slices{extent->slices}.bytes();
-  if (heap == &kNoHeap || bytes > limit / 2 || !has_room(heap->extents, bytes, limit)) {
+  if (heap == &kNoHeap) {
     page_heap.free(extent, extent->site);
-    return;
+  } else {
+    heap->cache.keep_extent(*extent);
   }
-  extent->kind.store(SpanKind::kCachedExtent, std::memory_order_relaxed);
-  if (Span* displaced = heap->extents.put(extent)) page_heap.free(displaced, displaced->site);
 }
 
 bool resize_extent(Span* extent, size_t bytes) {
@@ -148,20 +130,9 @@ Span* move_extent(Span* extent, size_t bytes) {
   return moved;
 }
 
-void drop_cached_extents(ThreadHeap& heap) {
-  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
-    if (Span* extent = heap.extents.take_any(slot)) page_heap.free(extent, extent->site);
-  }
-}
-
-void return_cache_quota(ThreadHeap& heap) {
-  cache_quotas.give_back(heap.extents.quota);
-  heap.extents.quota = {};
-}
-
-void drop_all_cached_extents() {
+void drop_all_caches() {
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
-    drop_cached_extents(*heap);
+    heap->cache.drop();
   }
 }
 
@@ -174,15 +145,15 @@ uint64_t drop_idle_caches() {
   if (time_to_look) last_look = now;
   bool held = false;
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
-    if (time_to_look && heap->extents.has_been_idle()) drop_cached_extents(*heap);
-    held = held || heap->extents.held() != Slices{0};
+    if (time_to_look && heap->cache.has_been_idle()) heap->cache.drop();
+    held = held || heap->cache.held() != Slices{0};
   }
   return held ? hold : 0;
 }
 
 Span* allocate_span(Slices length, Slices alignment, Backing backing) {
   if (Span* span = page_heap.allocate(length, alignment, backing)) return span;
-  drop_all_cached_extents();
+  drop_all_caches();
   Span* span = page_heap.allocate(length, alignment, backing);
   if (span == nullptr) count(counters.exhaustions);
   return span;

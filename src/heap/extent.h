@@ -35,14 +35,11 @@ bool resize_extent(Span* extent, size_t bytes);
 // moved; nothing has happened.
 Span* move_extent(Span* extent, size_t bytes);
 
-// Gives the cached extents of a heap, or of all, to the page heap. From any thread.
-void drop_cached_extents(ThreadHeap& heap);
-void drop_all_cached_extents();
+// Gives the cached spans of all threads to the page heap. From any thread.
+void drop_all_caches();
 // The same for caches that their threads have not used for the hold time. Returns the nanoseconds
 // until more may be idle, 0 when all caches are empty. One caller at a time.
 uint64_t drop_idle_caches();
-// At the end of the heap's thread.
-void return_cache_quota(ThreadHeap& heap);
 
 // A span from the page heap; when memory is short, once more with what the caches of all threads
 // held. nullptr when that does not help.

@@ -63,7 +63,7 @@ Span* checked_span(void* address, const char* function) {
     case SpanKind::kExtent:
       if (in_slice != span->first_block) report_invalid(function, address);
       return span;
-    case SpanKind::kCachedExtent:
+    case SpanKind::kCached:
       if (in_slice != span->first_block) report_invalid(function, address);
       report_double_free(function, address);
     case SpanKind::kExtentInterior:

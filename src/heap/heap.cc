@@ -96,12 +96,12 @@ void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* 
 size_t heap_trim(size_t keep) {
   ThreadHeap* mine = thread_heap();
   if (mine != &kNoHeap) mine->settle_remote_frees();
-  drop_all_cached_extents();
+  drop_all_caches();
   return page_heap.purge_down_to({static_cast<uint32_t>(keep >> kSliceShift)});
 }
 
 void heap_give_back() {
-  drop_all_cached_extents();
+  drop_all_caches();
   page_heap.purge_down_to({0});
 }
 

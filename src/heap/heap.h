@@ -55,7 +55,10 @@ struct HeapStatistics {
   size_t mapped_bytes;        // committed for data
   size_t metadata_bytes;
   // Allocations served from the thread's own freed extents: of up to 128 KiB, 256 KiB, 512 KiB ...
-  std::array<uint64_t, ExtentCache::kDoublings> extent_cache_hits;
+  std::array<uint64_t, SpanCache::kDoublings> extent_cache_hits;
+
+  // Slabs made of the thread's own emptied ones.
+  uint64_t slab_cache_hits;
 
   uint64_t all_extent_cache_hits() const {
     uint64_t sum = 0;

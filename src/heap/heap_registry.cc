@@ -40,7 +40,7 @@ ThreadHeap* make_heap(HeapState state) {
                  .current = kNoHeap.current,
                  .available = {},
                  .full = {},
-                 .extents = {},
+                 .cache = {},
                  .stack_start = 0,
                  .next_colour = 0,
                  .small_slabs = {},
@@ -82,8 +82,8 @@ ThreadHeap* adopt_heap() {
 
 void abandon(ThreadHeap& heap) {
   heap.disown_slabs();
-  drop_cached_extents(heap);
-  return_cache_quota(heap);
+  heap.cache.drop();
+  heap.cache.return_quota();
   heap.state.store(HeapState::kAbandoned, std::memory_order_seq_cst);
   collect_if_abandoned(heap);
 }

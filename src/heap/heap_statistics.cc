@@ -56,7 +56,7 @@ HeapStatistics heap_statistics() {
           sum.allocated_bytes += bytes;
           sum.active_bytes += bytes;
           break;
-        case SpanKind::kCachedExtent:
+        case SpanKind::kCached:
           cached_bytes += bytes;
           break;
         case SpanKind::kFree:
@@ -73,9 +73,10 @@ HeapStatistics heap_statistics() {
   sum.mapped_bytes = pages.mapped_bytes;
   sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes();
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
-    for (uint32_t doubling = 0; doubling < ExtentCache::kDoublings; ++doubling) {
-      sum.extent_cache_hits[doubling] += heap->extents.hits(doubling);
+    for (uint32_t doubling = 0; doubling < SpanCache::kDoublings; ++doubling) {
+      sum.extent_cache_hits[doubling] += heap->cache.extent_hits(doubling);
     }
+    sum.slab_cache_hits += heap->cache.slab_hits();
   }
   return sum;
 }

@@ -14,8 +14,8 @@
 #include <array>
 
 #include "heap/claimed_ranges.h"
-#include "heap/extent_cache.h"
 #include "heap/page_heap.h"
+#include "heap/thread_cache.h"
 #include "policy/knobs.h"
 #include "telemetry/counters.h"
 

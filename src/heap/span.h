@@ -31,7 +31,7 @@ enum class SpanKind : uint8_t {
   kSlab,            // the first slice of a slab
   kSlabInterior,    // a later slice of a slab of several
   kExtent,          // the first slice of a live extent
-  kCachedExtent,    // the first slice of a freed extent in a thread's cache
+  kCached,          // the first slice of a freed extent or slab in a thread's cache
   kExtentInterior,  // a later slice of a live extent that was marked so; see enclosing_block.h
 };
 

@@ -84,7 +84,7 @@ constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .current = no_slabs<kSizeClasses>(),
                                 .available = {},
                                 .full = {},
-                                .extents = {},
+                                .cache = {},
                                 .stack_start = 0,
                                 .next_colour = 0,
                                 .small_slabs = {},
@@ -129,7 +129,12 @@ Backing ThreadHeap::backing_for(Slices slab) const {
 
 Span* ThreadHeap::new_slab(SizeClass size_class) {
   const Slices length = slices_of_slab(size_of_class(size_class));
-  Span* slab = allocate_span(length, {1}, backing_for(length));
+  Span* slab = cache.take_slab(length);
+  if (slab != nullptr) {
+    slab->zeroed = false;
+  } else {
+    slab = allocate_span(length, {1}, backing_for(length));
+  }
   if (slab == nullptr) return nullptr;
   const bool fills =
       length.count == 1 && slabs[size_class].bytes() >= read_knob(knobs.populate_slabs_from);
@@ -223,7 +228,12 @@ void ThreadHeap::release(Span& slab) {
   if (slab.slices == 1) --small_slabs.count;
   slabs[slab.size_class] = slabs[slab.size_class] - Slices{slab.slices};
   count(counters.slabs_released);
-  page_heap.free(&slab);
+  // What an arena kept would wait for it.
+  if (thread.load(std::memory_order_relaxed) != 0 && !is_arena()) {
+    cache.keep_slab(slab);
+  } else {
+    page_heap.free(&slab);
+  }
 }
 
 void ThreadHeap::collect_inbox() {

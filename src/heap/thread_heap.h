@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "heap/extent_cache.h"
 #include "heap/huge_page.h"
 #include "heap/remote_batch.h"
 #include "heap/remote_free.h"
@@ -16,6 +15,7 @@
 #include "heap/slab.h"
 #include "heap/slab_queue.h"
 #include "heap/span.h"
+#include "heap/thread_cache.h"
 
 namespace hakmem {
 
@@ -34,7 +34,7 @@ struct alignas(64) ThreadHeap {
   std::array<Span*, kSizeClasses> current;
   std::array<SlabQueue, kSizeClasses> available;
   SlabQueue full;
-  ExtentCache extents;
+  ThreadCache cache;
   uintptr_t stack_start;  // about where the owner's stack was when it got the heap
   uint32_t next_colour;
   Slices small_slabs;                      // all its slabs of one slice

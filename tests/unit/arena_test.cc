@@ -34,7 +34,7 @@ TEST(Arena, ResetFreesEveryBlockOfEverySize) {
       EXPECT_EQ(block[size - 1], round);
     }
     reset_arena(arena);
-    drop_all_cached_extents();
+    drop_all_caches();
     if (round == 0) after_first_round = used_bytes();
   }
   EXPECT_EQ(used_bytes(), after_first_round);
@@ -49,7 +49,7 @@ TEST(Arena, DestroyGivesBackAllAndTheNextArenaReusesIt) {
   filled(*first, 10 << 20, 2);
   EXPECT_GT(used_bytes(), before + (40u << 20));
   destroy_arena(*first);
-  drop_all_cached_extents();
+  drop_all_caches();
   EXPECT_EQ(used_bytes(), before);
   EXPECT_EQ(create_arena(), first);
   destroy_arena(*first);

@@ -93,7 +93,31 @@ TEST(Heap, EmptySlabsGoBack) {
   for (int count = 0; count < 100'000; ++count) blocks.push_back(scope.allocate(100));
   EXPECT_GT(page_heap.statistics().used_bytes, used_before + 10'000'000);
   for (void* block : blocks) ThreadScope::release(block);
+  EXPECT_LT(page_heap.statistics().used_bytes,
+            used_before + 500'000 + SpanCache::kSlots * kSliceSize);
+  drop_all_caches();
   EXPECT_LT(page_heap.statistics().used_bytes, used_before + 500'000);
+}
+
+TEST(Heap, AnEmptiedSlabServesTheThreadsNextOneOfAnyClass) {
+  ThreadScope scope;
+  drop_all_caches();
+  const uint64_t hits_before = heap_statistics().slab_cache_hits;
+  for (const size_t size : {48, 80, 112, 2000}) {
+    std::vector<void*> blocks;
+    for (size_t bytes = 0; bytes < 6 * kSliceSize; bytes += size) {
+      blocks.push_back(scope.allocate(size));
+    }
+    for (void* block : blocks) ThreadScope::release(block);
+  }
+  // What is kept for the thread is out of reach of a purge for others' sake.
+  page_heap.purge_down_to({0});
+  EXPECT_GE(heap_statistics().slab_cache_hits - hits_before, 4u);
+  const Slices used_before = page_heap.used();
+  std::vector<void*> blocks;
+  for (int count = 0; count < 300; ++count) blocks.push_back(scope.allocate(640));
+  EXPECT_EQ(page_heap.used(), used_before);
+  for (void* block : blocks) ThreadScope::release(block);
 }
 
 TEST(Heap, MemoryOfOneClassServesAnother) {
@@ -162,9 +186,9 @@ TEST(Heap, TrimReachesTheCachesOfOtherThreads) {
   void* block = scope.allocate(1 << 20);
   memset(block, 1, 1 << 20);
   ThreadScope::release(block);
-  EXPECT_EQ(scope.heap()->extents.held().count, 16u);
+  EXPECT_EQ(scope.heap()->cache.held().count, 16u);
   EXPECT_GE(heap_trim(0), size_t{1} << 20);
-  EXPECT_EQ(scope.heap()->extents.held().count, 0u);
+  EXPECT_EQ(scope.heap()->cache.held().count, 0u);
   EXPECT_EQ(heap_statistics().retained_bytes, 0u);
 }
 

@@ -1,4 +1,4 @@
-#include "heap/extent_cache.h"
+#include "heap/span_cache.h"
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 namespace hakmem {
 namespace {
 
-TEST(ExtentCache, GivesBackExactLengthsOnly) {
-  ExtentCache cache;
+TEST(SpanCache, GivesBackExactLengthsOnly) {
+  SpanCache cache;
   Span a{};
   a.slices = 4;
   EXPECT_EQ(cache.put(&a), nullptr);
@@ -18,17 +18,17 @@ TEST(ExtentCache, GivesBackExactLengthsOnly) {
   EXPECT_EQ(cache.take({4}), nullptr);
 }
 
-TEST(ExtentCache, DisplacesWhenFullAndForgetsWhatOthersTook) {
-  ExtentCache cache;
-  std::array<Span, ExtentCache::kSlots + 1> spans{};
-  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
+TEST(SpanCache, DisplacesWhenFullAndForgetsWhatOthersTook) {
+  SpanCache cache;
+  std::array<Span, SpanCache::kSlots + 1> spans{};
+  for (uint32_t slot = 0; slot < SpanCache::kSlots; ++slot) {
     spans[slot].slices = 2;
     EXPECT_EQ(cache.put(&spans[slot]), nullptr);
   }
-  spans[ExtentCache::kSlots].slices = 2;
-  EXPECT_NE(cache.put(&spans[ExtentCache::kSlots]), nullptr);
-  EXPECT_EQ(cache.held().count, 2 * ExtentCache::kSlots);
-  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) {
+  spans[SpanCache::kSlots].slices = 2;
+  EXPECT_NE(cache.put(&spans[SpanCache::kSlots]), nullptr);
+  EXPECT_EQ(cache.held().count, 2 * SpanCache::kSlots);
+  for (uint32_t slot = 0; slot < SpanCache::kSlots; ++slot) {
     EXPECT_NE(cache.take_any(slot), nullptr);
   }
   EXPECT_EQ(cache.held().count, 0u);
@@ -36,14 +36,14 @@ TEST(ExtentCache, DisplacesWhenFullAndForgetsWhatOthersTook) {
   EXPECT_EQ(cache.put(&spans[0]), nullptr);
 }
 
-TEST(ExtentCache, KeepsAsManyAsBringHits) {
-  ExtentCache cache;
+TEST(SpanCache, KeepsAsManyAsBringHits) {
+  SpanCache cache;
   std::array<Span, 100> spans{};
   for (Span& span : spans) {
     span.slices = 2;
     cache.put(&span);
   }
-  for (uint32_t slot = 0; slot < ExtentCache::kSlots; ++slot) cache.take_any(slot);
+  for (uint32_t slot = 0; slot < SpanCache::kSlots; ++slot) cache.take_any(slot);
   // None was wanted: one is kept from now on.
   EXPECT_EQ(cache.put(&spans[0]), nullptr);
   EXPECT_EQ(cache.put(&spans[1]), &spans[0]);
@@ -53,7 +53,7 @@ TEST(ExtentCache, KeepsAsManyAsBringHits) {
     EXPECT_EQ(cache.put(wanted), nullptr);
   }
   // All were: every slot serves again.
-  for (uint32_t slot = 1; slot < ExtentCache::kSlots; ++slot) {
+  for (uint32_t slot = 1; slot < SpanCache::kSlots; ++slot) {
     EXPECT_EQ(cache.put(&spans[slot + 1]), nullptr);
   }
 }

@@ -1,6 +1,6 @@
-// Owns: the first level of BigCache: extents that a thread freed and is likely to want again.
-// Called by: extent.cc for the owner; purging from any thread (take_any).
-// Never: a lock. The owner alone puts; whoever exchanges a slot to null owns the extent.
+// Owns: a few spans that a thread freed and is likely to want again.
+// Called by: thread_cache.cc for the owner; purging from any thread (take_any).
+// Never: a lock. The owner alone puts; whoever exchanges a slot to null owns the span.
 #pragma once
 
 #include <algorithm>
@@ -15,53 +15,33 @@
 
 namespace hakmem {
 
-// What all threads together may keep. A thread asks in steps, so that threads that free and
-// allocate again share no cache line.
-class CacheQuotas {
- public:
-  // Whether `step` more fits below `most`; if so, it is granted.
-  bool grant(Slices step, Slices most) {
-    const uint32_t before = granted_.fetch_add(step.count, std::memory_order_relaxed);
-    if (before + step.count <= most.count) return true;
-    give_back(step);
-    return false;
-  }
-  void give_back(Slices quota) { granted_.fetch_sub(quota.count, std::memory_order_relaxed); }
-  Slices granted() const { return {granted_.load(std::memory_order_relaxed)}; }
-
- private:
-  std::atomic<uint32_t> granted_{0};
-};
-
-extern constinit HAKMEM_HIDDEN CacheQuotas cache_quotas;
-
-class ExtentCache {
+class SpanCache {
  public:
   static constexpr uint32_t kSlots = 8;
 
-  // An extent of exactly `length`, or nullptr.
+  // A span of exactly `length`, or nullptr.
   Span* take(Slices length) {
     for (uint32_t slot = 0; slot < kSlots; ++slot) {
       if (lengths_[slot] != length.count) continue;
       lengths_[slot] = 0;
-      Span* extent = slots_[slot].exchange(nullptr, std::memory_order_acquire);
-      if (extent != nullptr) {
+      Span* span = slots_[slot].exchange(nullptr, std::memory_order_acquire);
+      if (span != nullptr) {
         worth_ = std::min(worth_ + 1, kSlots * kWorthPerSlot);
         note_use();
         std::atomic<uint64_t>& hits = hits_[doubling_of(length)];
         hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-        return extent;
+        return span;
       }
     }
     return nullptr;
   }
 
-  // Keeps `extent`; returns the one that has to leave for it, or nullptr.
-  Span* put(Span* extent) {
+  // Keeps `span`; returns the one that has to leave for it, or nullptr.
+  Span* put(Span* span) {
     note_use();
     const uint32_t slot = slot_for_one_more();
-    lengths_[slot] = extent->slices;
-    Span* displaced = slots_[slot].exchange(extent, std::memory_order_acq_rel);
+    lengths_[slot] = span->slices;
+    Span* displaced = slots_[slot].exchange(span, std::memory_order_acq_rel);
     if (displaced != nullptr && worth_ > kWorthPerSlot) --worth_;
     return displaced;
   }
@@ -86,9 +66,7 @@ class ExtentCache {
     return idle;
   }
 
-  Slices quota;  // of cache_quotas; the owner's
-
-  // Extents of up to 2, 4, 8 .. slices; the last is the rest.
+  // Spans of up to 2, 4, 8 .. slices; the last is the rest.
   static constexpr uint32_t kDoublings = 8;
   static uint32_t doubling_of(Slices length) {
     return std::min(floor_log2((length.count - 1) | 1), kDoublings - 1);
@@ -98,7 +76,7 @@ class ExtentCache {
   uint64_t hits(uint32_t doubling) const { return hits_[doubling].load(std::memory_order_relaxed); }
 
  private:
-  // Memory that waits here serves nobody else. Every hit makes up for one extent that left unused:
+  // Memory that waits here serves nobody else. Every hit makes up for one span that left unused:
   // where most leave so, one slot is kept.
   static constexpr uint32_t kWorthPerSlot = 4;
 
