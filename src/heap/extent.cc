@@ -16,7 +16,7 @@ namespace hakmem {
 
 namespace {
 
-constexpr size_t kColourRange = 4096;
+constexpr size_t kColourRange = kColours * kColourStep;
 
 struct Fit {
   Slices length;
@@ -67,7 +67,7 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const vo
       extent = allocate_span(Slices::covering(bytes), aligned, Backing::kSmallPages);
     }
     if (extent == nullptr) return nullptr;
-    extent->first_block = coloured ? heap->next_colour++ * kColourStep % kColourRange : 0;
+    extent->first_block = coloured ? heap->colour_for(*extent, kColours) * kColourStep : 0;
     count(counters.extents_allocated);
   }
   extent->site = site;

@@ -57,6 +57,10 @@ constexpr Slices slices_of_slab(size_t block_size) {
 // What every block of a class is aligned to, wherever it lies in its slab. Blocks above a few pages
 // are mostly touched at their starts and page by page: they give up alignment for a colour.
 inline constexpr size_t kColourStep = 64;
+// The lines of a page: blocks that are written page by page take one of as many sets of the cache.
+inline constexpr uint32_t kColours = 64;
+// Slabs are as short as a slice.
+inline constexpr uint32_t kColoursOfSlabs = 16;
 constexpr size_t natural_alignment(size_t block_size) {
   const size_t lowest_bit = block_size & (~block_size + 1);
   return block_size <= kSmallLimit || lowest_bit < kColourStep ? lowest_bit : kColourStep;

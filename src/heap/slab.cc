@@ -6,12 +6,6 @@
 #include <algorithm>
 
 namespace hakmem {
-namespace {
-
-constexpr uint32_t kColours = 16;
-
-}  // namespace
-
 constinit Block kEndOfList = {nullptr, nullptr};
 
 void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
@@ -21,7 +15,7 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
   slab.outstanding = 0;
   slab.block_size = static_cast<uint32_t>(block_size);
   slab.reciprocal = (uint64_t{1} << kReciprocalBits) / block_size + 1;
-  slab.first_block = (colour % kColours * static_cast<uint32_t>(kColourStep)) & ~(alignment - 1);
+  slab.first_block = (colour * static_cast<uint32_t>(kColourStep)) & ~(alignment - 1);
   slab.carved.store(0, std::memory_order_relaxed);
   slab.capacity =
       static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);

@@ -10,6 +10,8 @@
 //     slab_emptied           kept, one per class, or released
 #include "heap/thread_heap.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/log.h"
@@ -127,6 +129,18 @@ Backing ThreadHeap::backing_for(Slices slab) const {
   return fills ? Backing::kHugePage : Backing::kSmallPages;
 }
 
+uint32_t ThreadHeap::colour_for(const Span& span, uint32_t colours) {
+  const void* const read_by_all[] = {&page_heap,      &span, &span.owner,
+                                     &current.back(), &busy, &thread_heap_distance};
+  const auto is_taken = [&](uint32_t colour) {
+    return std::any_of(std::begin(read_by_all), std::end(read_by_all), [&](const void* variable) {
+      return reinterpret_cast<uintptr_t>(variable) / kColourStep % kColours == colour;
+    });
+  };
+  while (is_taken(next_colour % colours)) ++next_colour;
+  return next_colour++ % colours;
+}
+
 Span* ThreadHeap::new_slab(SizeClass size_class) {
   const Slices length = slices_of_slab(size_of_class(size_class));
   Span* slab = cache.take_slab(length);
@@ -141,7 +155,7 @@ Span* ThreadHeap::new_slab(SizeClass size_class) {
   if (fills && slab->zeroed) page_heap.populate(*slab);
   if (length.count == 1) ++small_slabs.count;
   slabs[size_class] = slabs[size_class] + length;
-  initialize_slab(*slab, size_class, next_colour++);
+  initialize_slab(*slab, size_class, colour_for(*slab, kColoursOfSlabs));
   slab->heap = this;
   set_owner(*slab, thread.load(std::memory_order_relaxed));
   count(counters.slabs_created);

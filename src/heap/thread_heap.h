@@ -68,6 +68,11 @@ struct alignas(64) ThreadHeap {
     collect_inbox();
   }
 
+  // How many lines of the cache to shift the block or blocks of a new span by, below `colours`: a
+  // rotating number, but none where in a page something lies that every call reads. Large blocks are
+  // often written at one place of each of their pages, and drive it out.
+  uint32_t colour_for(const Span& span, uint32_t colours);
+
   // How deep the caller is in the owner's stack: bytes, of use to tell places in a program apart.
   uintptr_t stack_distance() const {
     return stack_start - reinterpret_cast<uintptr_t>(__builtin_frame_address(0));

@@ -132,6 +132,23 @@ TEST(Heap, MemoryOfOneClassServesAnother) {
   EXPECT_LT(page_heap.statistics().mapped_bytes, mapped_before + (32 << 20));
 }
 
+TEST(Heap, NoColourIsThatOfTheDescriptor) {
+  ThreadScope scope;
+  std::vector<void*> blocks;
+  for (const size_t size : {size_t{64} << 10, size_t{200} << 10}) {
+    for (int count = 0; count < 1000; ++count) {
+      void* block = scope.allocate(size);
+      blocks.push_back(block);
+      const Span* span = page_heap.map().find(block);
+      if (span->kind.load() == SpanKind::kSlabInterior) span -= span->slices;
+      const auto line = [](uintptr_t address) { return address % 4096 / 64; };
+      EXPECT_NE(line(span->first_block), line(reinterpret_cast<uintptr_t>(span)));
+      EXPECT_NE(line(span->first_block), line(reinterpret_cast<uintptr_t>(&span->owner)));
+    }
+  }
+  for (void* block : blocks) ThreadScope::release(block);
+}
+
 TEST(Heap, FirstBlocksOfSlabsAreColoured) {
   ThreadScope scope;
   std::vector<uintptr_t> first_offsets;
