@@ -38,7 +38,8 @@ class Demand {
     if (again == 0) return;
     bought_ += again;
     worth_ += again * percent;
-    const uint32_t slack = std::min(worth_ / 100, length.count);
+    const uint32_t worth = worth_ / 100;
+    const uint32_t slack = std::max(std::min(worth, length.count), worth / kMuchMore);
     if (slack > slack_.load(std::memory_order_relaxed)) {
       slack_.store(slack, std::memory_order_relaxed);
     }
@@ -58,11 +59,13 @@ class Demand {
   }
 
  private:
+  static constexpr uint32_t kMuchMore = 8;
+
   std::atomic<uint32_t> previous_{0};  // slices
   std::atomic<uint32_t> current_{0};
   // Slices that were bought back within one hold time: to hold them that long would have cost as
-  // much. At most the longest span that was short of them: one hole of its size would have served.
-  // Fades.
+  // much. At most the longest span that was short of them, for one hole of its size would have
+  // served, unless many times that was bought: then holes do not help. Fades.
   std::atomic<uint32_t> slack_{0};
   uint32_t sold_ = 0;    // since the last turn
   uint32_t bought_ = 0;  // of those

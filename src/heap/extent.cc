@@ -16,6 +16,10 @@ namespace hakmem {
 
 namespace {
 
+// Shorter ones are copied when they grow on huge pages: to another place in a huge page only parts
+// would move, and split it.
+constexpr Slices kMovesByHugePages{8 * kSlicesPerHugePage};
+
 constexpr size_t kColourRange = kColours * kColourStep;
 
 struct Fit {
@@ -42,6 +46,12 @@ Backing backing_of_extents() {
   return large ? Backing::kHugePage : Backing::kSmallPages;
 }
 
+// What may move by huge pages starts at one.
+Slices alignment_for_moves(Slices length, Backing backing) {
+  const bool moves = backing == Backing::kHugePage && length >= kMovesByHugePages;
+  return {moves ? kSlicesPerHugePage : 1};
+}
+
 }  // namespace
 
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const void* caller) {
@@ -60,7 +70,9 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const vo
     if (cache != &kNoHeap) cache->settle_remote_frees();
     // That what a thread's cache serves came back at once is known.
     page_heap.note_wanted(site);
-    extent = allocate_span(fit.length, aligned, backing_of_extents());
+    const Backing backing = backing_of_extents();
+    extent = allocate_span(fit.length, std::max(aligned, alignment_for_moves(fit.length, backing)),
+                           backing);
     const bool coloured = fit.coloured && extent != nullptr;
     // Where memory is short, a colour is not worth a slice.
     if (extent == nullptr && fit.coloured) {
@@ -113,9 +125,11 @@ Span* move_extent(Span* extent, size_t bytes) {
   }
   const Slices length = Slices::covering(bytes + extent->first_block);
   const Backing backing = backing_of_extents();
-  Span* moved = page_heap.allocate(length, {1}, backing);
+  const bool huge = backing == Backing::kHugePage;
+  if (huge && old_length < kMovesByHugePages) return nullptr;
+  Span* moved = page_heap.allocate(length, alignment_for_moves(length, backing), backing);
   if (moved == nullptr) return nullptr;
-  const bool pays = moved->zeroed || backing == Backing::kHugePage;
+  const bool pays = moved->zeroed || huge;
   const MoveResult result =
       pays ? page_heap.move_contents(*extent, *moved, std::min(old_length, length))
            : MoveResult::kStayed;

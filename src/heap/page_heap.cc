@@ -83,6 +83,7 @@ void PageHeap::took_fresh_memory(const Span& span, Backing backing) {
     const uint64_t took = backend_->first_touch(map_.start_of(&span), kSliceSize);
     count(counters.small_touched_bytes, kSliceSize);
     count(counters.small_touch_nanoseconds, took);
+    promotion_.small_pages_took(took, kSliceSize);
   }
   if (const Helper helper = helper_.load(std::memory_order_relaxed)) helper(Notice::kGrowth, {});
 }
@@ -103,7 +104,9 @@ void PageHeap::populate(const Span& span) {
   }
   count(counters.populated_bytes, bytes);
   count(counters.small_touched_bytes, bytes);
-  count(counters.small_touch_nanoseconds, backend_->cpu_time() - start);
+  const uint64_t took = backend_->cpu_time() - start;
+  count(counters.small_touch_nanoseconds, took);
+  promotion_.small_pages_took(took, bytes);
 }
 
 Span* PageHeap::allocate_locked(const Request& request) {

@@ -117,10 +117,12 @@ MoveResult PageHeap::move_contents(const Span& from, const Span& to, Slices leng
   {
     LockGuard guard(lock_);
     if (!may_move()) return MoveResult::kStayed;
+    const uint32_t first = PageMap::slice_in(target, &to);
+    const uint32_t shift = first - PageMap::slice_in(source, &from);
     // Advice travels along.
-    const Backing backing =
-        target.huge_pages[PageMap::slice_in(target, &to) / kSlicesPerHugePage].backing;
-    bool same = true;
+    const Backing backing = target.huge_pages[first / kSlicesPerHugePage].backing;
+    // Anywhere else in a huge page, it would be split.
+    bool same = backing != Backing::kHugePage || shift % kSlicesPerHugePage == 0;
     const auto compare = [&](const HugePage& page, uint32_t) {
       same = same && page.backing == backing;
     };

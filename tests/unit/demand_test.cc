@@ -38,6 +38,17 @@ TEST(Demand, BoughtBackWithinATurnIsKeptUpToTheSpanThatWasShortOfIt) {
   EXPECT_EQ(spare_of(demand), before + kLong.count);
 }
 
+TEST(Demand, WhereManyTimesAsMuchIsBoughtMoreIsKept) {
+  Demand demand;
+  demand.saw(kUsed);
+  const uint32_t before = spare_of(demand);
+  demand.sold({100'000});
+  demand.bought({8 * kLong.count}, kLong, kWhole);
+  EXPECT_EQ(spare_of(demand), before + kLong.count);
+  demand.bought({8 * kLong.count}, kLong, kWhole);
+  EXPECT_EQ(spare_of(demand), before + 2 * kLong.count);
+}
+
 TEST(Demand, CheapFaultsJustifyLess) {
   Demand demand;
   demand.saw(kUsed);

@@ -63,5 +63,35 @@ TEST(Promotion, ATrialThatIsCheapEndsTheDoubling) {
   EXPECT_TRUE(promotion.allowed());
 }
 
+void take_small_pages(Promotion& promotion, uint64_t per_huge_page, int huge_pages) {
+  for (int slice = 0; slice < huge_pages * static_cast<int>(kSlicesPerHugePage); ++slice) {
+    promotion.small_pages_took(per_huge_page / kSlicesPerHugePage, kSliceSize);
+  }
+}
+
+TEST(Promotion, HugePagesAreDearOnlyWhereSmallOnesAreCheaper) {
+  Promotion promotion;
+  take_small_pages(promotion, kDear * 2, 8);
+  for (int touch = 0; touch < 100; ++touch) {
+    EXPECT_FALSE(promotion.first_touch_took(kDear, {8}));
+  }
+  EXPECT_TRUE(promotion.allowed());
+  take_small_pages(promotion, kCheap, 20);
+  EXPECT_TRUE(promotion.first_touch_took(kDear, {8}));
+}
+
+TEST(Promotion, APauseEndsWhenSmallPagesAreAsDear) {
+  Promotion promotion;
+  promotion.first_touch_took(kDear, {1});
+  take_small_pages(promotion, kDear / 4, 20);
+  EXPECT_FALSE(promotion.allowed());
+  take_small_pages(promotion, kDear * 2, 8);
+  EXPECT_TRUE(promotion.allowed());
+  // That of a fork is for another reason.
+  promotion.pause();
+  take_small_pages(promotion, kDear * 2, 8);
+  EXPECT_FALSE(promotion.allowed());
+}
+
 }  // namespace
 }  // namespace hakmem
