@@ -41,13 +41,14 @@ struct HugePage {
   Backing backing;
   bool touched;     // used since it last had no memory
   bool displaced;   // its memory was moved here: a mapping of its own
+  bool split;       // purged in part: the kernel may have small pages for it from then on
   uint8_t sweeps;   // that passed it by since `idle` was set anew
   uint8_t settled;  // looks in a row that found all of it in use since the one before
 
   uint32_t free_backed() const { return backed & ~used; }
 };
 
-static_assert(sizeof(HugePage) == 56);
+static_assert(sizeof(HugePage) == 64);
 
 inline uint32_t slices_in(uint32_t mask) {
   return static_cast<uint32_t>(std::popcount(mask));

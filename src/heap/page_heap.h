@@ -292,6 +292,7 @@ class PageHeap {
   uint64_t purged_entries(const PurgeBatch& batch) const;
   bool purge_alone(const PurgeBatch::Entry& entry) const;
   size_t purge_whole(const Claim& claim);
+  static bool has_own_mapping(const HugePage& page);
   static void count_purge(bool huge, size_t bytes, uint64_t nanoseconds);
   void release_claim(const Claim& claim, bool purged);
   void* address_of(const HugePage& page) const {

@@ -240,6 +240,7 @@ PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
 
 PageHeap::Claim PageHeap::claim_slices(HugePage& page, uint32_t slices) {
   remove_retained(page, slices);
+  page.split = page.backing == Backing::kHugePage;
   page.used |= slices;
   page.claimed |= slices;
   ++claims_in_flight_;
@@ -256,6 +257,12 @@ PageHeap::Claim PageHeap::claim_whole(HugePage& page) {
   return {&page, ~uint32_t{0}};
 }
 
+// Or a page table, which the kernel keeps before Linux 6.14 when memory is purged: mapped anew, it
+// becomes one mapping with its neighbours, and one huge page.
+bool PageHeap::has_own_mapping(const HugePage& page) {
+  return page.displaced || page.split;
+}
+
 // How many bytes the kernel took; the rest is released unpurged.
 size_t PageHeap::purge_claims(const Claim* claims, size_t count_of_claims) {
   const size_t most = read_knob(knobs.purge_batch);
@@ -264,7 +271,7 @@ size_t PageHeap::purge_claims(const Claim* claims, size_t count_of_claims) {
   for (size_t index = 0; index < count_of_claims; ++index) {
     const Claim& claim = claims[index];
     const bool whole = claim.slices == ~uint32_t{0};
-    if (whole && (claim.page->displaced || is_charged())) {
+    if (whole && (has_own_mapping(*claim.page) || is_charged())) {
       bytes += purge_whole(claim);
       continue;
     }
@@ -334,7 +341,10 @@ size_t PageHeap::purge_whole(const Claim& claim) {
   if (accepted && !decommit && huge) promote(page);
   {
     LockGuard guard(lock_);
-    if (accepted) forget_displacement(page);
+    if (accepted) {
+      forget_displacement(page);
+      page.split = false;
+    }
     // A child of a fork may have found it decommitted already.
     if (decommit && accepted && page.committed) {
       page.committed = false;

@@ -148,6 +148,41 @@ TEST_F(MovedMemoryTest, ContentsMoveToAnotherSpan) {
   expect_live_untouched();
 }
 
+// Moved by parts, each would be split.
+TEST_F(PageHeapTest, HugePagesMoveToTheirPlaceInHugePagesOnly) {
+  constexpr Slices kLength{2 * kSlicesPerHugePage + 5};
+  Span* from = heap_.allocate(kLength, {kSlicesPerHugePage}, Backing::kHugePage);
+  memset(start(from), 'q', kLength.bytes());
+  Span* aligned = heap_.allocate(kLength, {kSlicesPerHugePage}, Backing::kHugePage);
+  Span* shifted = heap_.allocate({3}, {1}, Backing::kHugePage);
+  while (reinterpret_cast<uintptr_t>(start(shifted)) % kHugePageSize == 0) {
+    shifted = heap_.allocate(kLength, {1}, Backing::kHugePage);
+  }
+  EXPECT_EQ(heap_.move_contents(*from, *shifted, {2}), MoveResult::kStayed);
+  EXPECT_EQ(start(from)[0], 'q');
+  ASSERT_EQ(heap_.move_contents(*from, *aligned, kLength), MoveResult::kMoved);
+  for (size_t at = 0; at < kLength.bytes(); at += 4096) ASSERT_EQ(start(aligned)[at], 'q');
+}
+
+// The kernel may keep the page table of one that was purged in part, and then gives it small pages.
+TEST_F(PageHeapTest, AHugePageThatWasPurgedInPartIsMappedAnewWhenTheRestGoes) {
+  Span* stays = heap_.allocate({20}, {kSlicesPerHugePage}, Backing::kHugePage);
+  Span* goes = heap_.allocate({12}, {1}, Backing::kHugePage);
+  memset(start(stays), 's', Slices{20}.bytes());
+  memset(start(goes), 'g', Slices{12}.bytes());
+  heap_.free(goes);
+  heap_.purge_down_to({0});
+  EXPECT_EQ(start(stays)[Slices{20}.bytes() - 1], 's');
+  const size_t renewed = fake.renewed_bytes;
+  heap_.free(stays);
+  heap_.purge_down_to({0});
+  EXPECT_EQ(fake.renewed_bytes, renewed + kHugePageSize);
+  // Once: it is whole again.
+  heap_.free(heap_.allocate({kSlicesPerHugePage}, {kSlicesPerHugePage}, Backing::kHugePage));
+  heap_.purge_down_to({0});
+  EXPECT_EQ(fake.renewed_bytes, renewed + kHugePageSize);
+}
+
 TEST_F(MovedMemoryTest, ContentsStayWhereMemoryIsCharged) {
   fake.commit_is_charged = true;
   heap_.purge_down_to({0});  // looks
