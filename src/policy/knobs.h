@@ -26,7 +26,7 @@ struct Knobs {
   std::atomic<size_t> huge_slabs_from{size_t{32} << 20};
   // Memory in use within the last hold time, in bytes, from which on new extents lie on huge pages.
   // SIZE_MAX: never.
-  std::atomic<size_t> huge_extents_from{size_t{96} << 20};
+  std::atomic<size_t> huge_extents_from{size_t{64} << 20};
   // Slabs of one size class of a thread, in bytes, from which on its new ones on small pages are
   // backed at once: growth is expected to fill them. SIZE_MAX: never.
   std::atomic<size_t> populate_slabs_from{size_t{256} << 10};

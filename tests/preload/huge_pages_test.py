@@ -71,7 +71,7 @@ def check_with(name, thp):
 
 
 def check_collapse(name):
-    """HAKMEM_THP=auto promotes from 96 MiB on: what grew before comes to huge pages later."""
+    """HAKMEM_THP=auto promotes from 64 MiB on: what grew before comes to huge pages later."""
     result = run([os.path.join(folder, "huge_page_collapse")], HAKMEM_BACKGROUND="thread",
                  HAKMEM_STATS="1")
     text = result.stdout + result.stderr
