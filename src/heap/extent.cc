@@ -71,11 +71,11 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const vo
     // That what a thread's cache serves came back at once is known.
     page_heap.note_wanted(site);
     const Backing backing = backing_of_extents();
-    extent = allocate_span(fit.length, std::max(aligned, alignment_for_moves(fit.length, backing)),
-                           backing);
+    const Slices wished = std::max(aligned, alignment_for_moves(fit.length, backing));
+    extent = allocate_span(fit.length, wished, backing);
     const bool coloured = fit.coloured && extent != nullptr;
-    // Where memory is short, a colour is not worth a slice.
-    if (extent == nullptr && fit.coloured) {
+    // Where memory is short, a colour is not worth a slice, nor a later move a gap.
+    if (extent == nullptr && (fit.coloured || wished != aligned)) {
       extent = allocate_span(Slices::covering(bytes), aligned, Backing::kSmallPages);
     }
     if (extent == nullptr) return nullptr;
