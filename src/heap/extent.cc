@@ -27,17 +27,27 @@ struct Fit {
   bool coloured;
 };
 
+// The lengths, one bit each, that are worth one slice more for the colour's sake: where a huge page
+// then still holds three of four. A table, for divisions would take longer than all the rest here.
+constexpr uint32_t lengths_worth_a_slice_more() {
+  uint32_t lengths = 0;
+  for (uint32_t plain = 1; plain + 1 < kSlicesPerHugePage; ++plain) {
+    const uint32_t fit_plain = kSlicesPerHugePage / plain;
+    const uint32_t fit_coloured = kSlicesPerHugePage / (plain + 1);
+    if (fit_coloured * 4 >= fit_plain * 3) lengths |= uint32_t{1} << plain;
+  }
+  return lengths;
+}
+
 // Programs touch large blocks at their starts and page by page: were all aligned to pages, blocks
 // of several sizes would share a few sets of the caches. Up to a huge page their starts are shifted
-// by a rotating number of cache lines, where a huge page then still holds three of four.
+// by a rotating number of cache lines.
 Fit fit_of(size_t bytes, size_t alignment) {
   const Slices plain = Slices::covering(std::max(bytes, size_t{1}));
   const Slices coloured = Slices::covering(bytes + kColourRange);
-  const bool pays = kSlicesPerHugePage / coloured.count * 4 >= kSlicesPerHugePage / plain.count * 3;
-  if (alignment > kColourStep || !pays || coloured.count >= kSlicesPerHugePage) {
-    return {plain, false};
-  }
-  return {coloured, true};
+  if (alignment > kColourStep || coloured.count >= kSlicesPerHugePage) return {plain, false};
+  const bool pays = coloured == plain || lengths_worth_a_slice_more() >> plain.count & 1;
+  return pays ? Fit{coloured, true} : Fit{plain, false};
 }
 
 // A small process pays for what it touches, not for huge pages.

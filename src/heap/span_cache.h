@@ -22,10 +22,11 @@ class SpanCache {
   // A span of exactly `length`, or nullptr.
   Span* take(Slices length) {
     for (uint32_t slot = 0; slot < kSlots; ++slot) {
-      if (lengths_[slot] != length.count) continue;
-      lengths_[slot] = 0;
-      Span* span = slots_[slot].exchange(nullptr, std::memory_order_acquire);
+      if (length_of(slot) != length) continue;
+      Span* span = take_any(slot);
+      forget(slot);
       if (span != nullptr) {
+        vacant_ = slot;
         worth_ = std::min(worth_ + 1, kSlots * kWorthPerSlot);
         note_use();
         std::atomic<uint64_t>& hits = hits_[doubling_of(length)];
@@ -40,10 +41,27 @@ class SpanCache {
   Span* put(Span* span) {
     note_use();
     const uint32_t slot = slot_for_one_more();
-    lengths_[slot] = span->slices;
-    Span* displaced = slots_[slot].exchange(span, std::memory_order_acq_rel);
+    Span* displaced = nullptr;
+    if (length_of(slot) == Slices{0}) {
+      // Others only take: what is empty stays so.
+      slots_[slot].store(span, std::memory_order_release);
+    } else {
+      displaced = slots_[slot].exchange(span, std::memory_order_acq_rel);
+      forget(slot);
+    }
     if (displaced != nullptr && worth_ > kWorthPerSlot) --worth_;
+    lengths_[slot].store(span->slices, std::memory_order_relaxed);
+    noted_.count += span->slices;
+    ++occupied_;
     return displaced;
+  }
+
+  // What the owner put and did not take: others may have taken some of it, until forget_taken.
+  Slices noted() const { return noted_; }
+  void forget_taken() {
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      if (length_of(slot) != Slices{0} && !holds(slot)) forget(slot);
+    }
   }
 
   // From any thread: empties `slot`.
@@ -54,7 +72,9 @@ class SpanCache {
   // May be less by the time the caller looks: other threads take without telling.
   Slices held() const {
     Slices sum;
-    for (uint32_t slot = 0; slot < kSlots; ++slot) sum.count += holds(slot) ? lengths_[slot] : 0;
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      if (holds(slot)) sum = sum + length_of(slot);
+    }
     return sum;
   }
 
@@ -80,19 +100,26 @@ class SpanCache {
   // where most leave so, one slot is kept.
   static constexpr uint32_t kWorthPerSlot = 4;
 
+  bool one_more_pays() const { return occupied_ * kWorthPerSlot < worth_; }
+
   uint32_t slot_for_one_more() {
-    uint32_t held = 0;
-    uint32_t empty = kSlots;
-    for (uint32_t slot = 0; slot < kSlots; ++slot) {
-      if (holds(slot)) {
-        ++held;
-      } else {
-        empty = slot;
-      }
+    if (one_more_pays() && length_of(vacant_) == Slices{0}) return vacant_;
+    forget_taken();
+    if (one_more_pays()) {
+      uint32_t empty = 0;
+      while (length_of(empty) != Slices{0}) ++empty;
+      return empty;
     }
-    if (held * kWorthPerSlot < worth_ && empty < kSlots) return empty;
     for (uint32_t step = 1; step < kSlots && !holds(oldest_ % kSlots); ++step) ++oldest_;
     return oldest_++ % kSlots;
+  }
+
+  Slices length_of(uint32_t slot) const { return {lengths_[slot].load(std::memory_order_relaxed)}; }
+
+  void forget(uint32_t slot) {
+    noted_ = noted_ - length_of(slot);
+    --occupied_;
+    lengths_[slot].store(0, std::memory_order_relaxed);
   }
 
   void note_use() {
@@ -103,8 +130,12 @@ class SpanCache {
     return slots_[slot].load(std::memory_order_relaxed) != nullptr;
   }
 
-  std::array<uint32_t, kSlots> lengths_{};  // the owner's; stale where the slot is empty
+  // In slices; the owner's. Zero: the slot is empty. Stale where another thread took the span.
+  std::array<std::atomic<uint32_t>, kSlots> lengths_{};
   std::array<std::atomic<Span*>, kSlots> slots_{};
+  Slices noted_;           // the sum of lengths_
+  uint32_t occupied_ = 0;  // how many of them are not zero
+  uint32_t vacant_ = 0;    // where the owner took the last time
   uint32_t oldest_ = 0;
   uint32_t worth_ = kSlots * kWorthPerSlot;
   std::array<std::atomic<uint64_t>, kDoublings> hits_{};

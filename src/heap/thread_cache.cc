@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/bits.h"
 #include "heap/extent.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
@@ -14,10 +15,13 @@ namespace hakmem {
 constinit CacheQuotas cache_quotas;
 
 // Half of what may be retained goes to the threads, in steps of a megabyte.
-bool ThreadCache::has_room(size_t bytes, size_t limit) {
+bool ThreadCache::has_room(Slices length, Slices limit) {
   constexpr Slices kStep{16};
-  const Slices needed = held() + Slices::covering(bytes);
-  if (needed.bytes() > limit) return false;
+  if (HAKMEM_LIKELY(noted() + length <= std::min(quota_, limit))) return true;
+  extents_.forget_taken();
+  slabs_.forget_taken();
+  const Slices needed = noted() + length;
+  if (needed > limit) return false;
   if (needed <= quota_) return true;
   const size_t most = std::min(read_knob(knobs.retained_limit) / 2, kLargestExtent);
   const Slices step = std::max(kStep, needed - quota_);
@@ -27,9 +31,9 @@ bool ThreadCache::has_room(size_t bytes, size_t limit) {
 }
 
 void ThreadCache::keep(SpanCache& cache, Span& span) {
-  const size_t limit = read_knob(knobs.thread_cache_limit);
-  const size_t bytes = Slices{span.slices}.bytes();
-  if (bytes > limit / 2 || !has_room(bytes, limit)) {
+  const Slices limit = Slices::covering(read_knob(knobs.thread_cache_limit));
+  const Slices length{span.slices};
+  if (length.count > limit.count / 2 || !has_room(length, limit)) {
     page_heap.free(&span, span.site);
     return;
   }

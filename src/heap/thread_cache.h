@@ -60,7 +60,8 @@ class ThreadCache {
 
  private:
   void keep(SpanCache& cache, Span& span);
-  bool has_room(size_t bytes, size_t limit);
+  bool has_room(Slices length, Slices limit);
+  Slices noted() const { return extents_.noted() + slabs_.noted(); }
 
   SpanCache extents_;
   SpanCache slabs_;

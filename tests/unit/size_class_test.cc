@@ -14,12 +14,13 @@ TEST(SizeClass, EverySizeFitsItsClassAndNoSmallerOne) {
   }
 }
 
-TEST(SizeClass, StepsAreAtMostAnEighthAbove128) {
+TEST(SizeClass, StepsAreAtMostAnEighthAbove128AndASixteenthAboveTheDirectLimit) {
   for (SizeClass size_class = 1; size_class < kSizeClasses; ++size_class) {
     const size_t smaller = size_of_class(size_class - 1);
     const size_t larger = size_of_class(size_class);
     ASSERT_EQ(larger % kMinimumBlock, 0u);
     if (smaller >= 128) ASSERT_LE((larger - smaller) * 8, smaller);
+    if (smaller >= kDirectLimit) ASSERT_LE((larger - smaller) * 16, smaller);
   }
 }
 
