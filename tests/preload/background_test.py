@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 LIBRARY, PROGRAM = sys.argv[1], os.path.join(sys.argv[2], "background")
 WAYS = {"thread": {"HAKMEM_BACKGROUND": "thread"}, "auto": {},
@@ -13,7 +14,7 @@ RUNGS = ("process_madvise", "madvise", "uring")
 failures = []
 
 
-def run(arguments, settings, show=False):
+def run(arguments, settings):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("HAKMEM_")}
     environment |= {"LD_PRELOAD": LIBRARY, **settings}
     return subprocess.run([PROGRAM, *arguments], env=environment, capture_output=True, text=True,
@@ -57,20 +58,31 @@ for way, settings in ways.items():
         out, error = process.communicate(timeout=120)
         check(name, subprocess.CompletedProcess([], process.returncode, out, error))
 
+
+def all_of(cases):
+    """Four at a time: these wait more than they work. (name, arguments, settings) each."""
+    with ThreadPoolExecutor(4) as pool:
+        done = pool.map(lambda case: run(case[1], case[2]), cases)
+        for (name, _, _), result in zip(cases, done):
+            check(name, result)
+
+
+cases = []
 for way, settings in ways.items():
-    for kind in ("fork", "_Fork", "clone"):
-        check(f"child {kind}, {way}", run(["child", kind], settings))
-    check(f"descriptors, {way}", run(["descriptors"], settings))
+    cases += [(f"child {kind}, {way}", ["child", kind], settings)
+              for kind in ("fork", "_Fork", "clone")]
+    cases.append((f"descriptors, {way}", ["descriptors"], settings))
 for rung in RUNGS:
-    check(f"purge by {rung}", run(["churn"], {"HAKMEM_PURGE": rung}))
+    settings = {"HAKMEM_PURGE": rung}
+    cases.append((f"purge by {rung}", ["churn"], settings))
     for error in (errno.EPERM, errno.ENOSYS, errno.EINVAL):
-        for what in ("churn", "nothing"):
-            check(f"{what} of purging by {rung}, refused with {errno.errorcode[error]}",
-                  run(["refuse", str(error), what],
-                      {"HAKMEM_PURGE": rung, "HAKMEM_BACKGROUND": "uring"}))
+        cases += [(f"{what} of purging by {rung}, refused with {errno.errorcode[error]}",
+                   ["refuse", str(error), what], settings | {"HAKMEM_BACKGROUND": "uring"})
+                  for what in ("churn", "nothing")]
+cases.append(("purge off", ["churn"], {"HAKMEM_PURGE": "off"}))
+all_of(cases)
 check("idle where io_uring is refused",
       run(["refuse", str(errno.EPERM), "idle"], {"HAKMEM_BACKGROUND": "uring"}))
-check("purge off", run(["churn"], {"HAKMEM_PURGE": "off"}))
 check("a program of one thread enters a namespace", run(["unshare"], {}), accepted=(0, 77))
 for way, settings in ways.items():
     limit = 128 << 20
