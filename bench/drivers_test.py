@@ -66,7 +66,7 @@ def bad_arguments():
                       ["soak", "--megabytes", "0"], ["soak", "--seconds", "-1"],
                       ["idle", "--mebibytes", "-1"]):
         refused([BUILD / "bin" / arguments[0], *arguments[1:]])
-    for program, options in {"matrix": ("runs", "threads", "iterations"),
+    for program, options in {"matrix": ("runs", "threads", "iterations", "seconds"),
                              "programs": ("rounds",),
                              "compare": ("rounds", "threads", "iterations", "mebibytes"),
                              "large": ("rounds", "mebibytes"),

@@ -22,7 +22,7 @@ using json = nlohmann::ordered_json;
 
 void print_list() {
   for (const Scenario& scenario : scenarios()) {
-    std::cout << scenario.name << '\t' << scenario.meaning << '\n';
+    std::cout << scenario.name << '\t' << scenario.iterations << '\t' << scenario.meaning << '\n';
   }
 }
 
@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
   app.add_option("--mebibytes", request.mebibytes,
                  "of memory, all threads together, in the scenarios about much; 0: default")
       ->check(CLI::Range(0, 1 << 20));
-  app.add_flag("--list", list, "names and meanings of the scenarios");
+  app.add_flag("--list", list, "names, usual iterations and meanings of the scenarios");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
