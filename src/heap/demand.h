@@ -39,7 +39,7 @@ class Demand {
     bought_ += again;
     worth_ += again * percent;
     const uint32_t worth = worth_ / 100;
-    const uint32_t slack = std::max(std::min(worth, length.count), worth / kMuchMore);
+    const uint32_t slack = std::max(std::min(worth, length.count), worth / 2);
     if (slack > slack_.load(std::memory_order_relaxed)) {
       slack_.store(slack, std::memory_order_relaxed);
     }
@@ -59,13 +59,12 @@ class Demand {
   }
 
  private:
-  static constexpr uint32_t kMuchMore = 8;
-
   std::atomic<uint32_t> previous_{0};  // slices
   std::atomic<uint32_t> current_{0};
   // Slices that were bought back within one hold time: to hold them that long would have cost as
   // much. At most the longest span that was short of them, for one hole of its size would have
-  // served, unless many times that was bought: then holes do not help. Fades.
+  // served, unless much more was bought. Fades. Where what is bought falls as the slack grows, as
+  // its inverse, both cost least together where they are equal; half of that slack costs 6 % more.
   std::atomic<uint32_t> slack_{0};
   uint32_t sold_ = 0;    // since the last turn
   uint32_t bought_ = 0;  // of those
