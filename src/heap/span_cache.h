@@ -40,6 +40,8 @@ class SpanCache {
   // Keeps `span`; returns the one that has to leave for it, or nullptr.
   Span* put(Span* span) {
     note_use();
+    // Once the span is in its slot another thread may have it, give it away and change it.
+    const Slices length{span->slices};
     const uint32_t slot = slot_for_one_more();
     Span* displaced = nullptr;
     if (length_of(slot) == Slices{0}) {
@@ -50,8 +52,8 @@ class SpanCache {
       forget(slot);
     }
     if (displaced != nullptr && worth_ > kWorthPerSlot) --worth_;
-    lengths_[slot].store(span->slices, std::memory_order_relaxed);
-    noted_.count += span->slices;
+    lengths_[slot].store(length.count, std::memory_order_relaxed);
+    noted_ = noted_ + length;
     ++occupied_;
     return displaced;
   }
