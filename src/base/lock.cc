@@ -1,16 +1,14 @@
 // Owns: the slow and fast halves of Lock.
-// Called by: lock.h's users.
+// Called by: see lock.h.
 // Never: errno changed, a cancellation point (raw futex calls only).
 #include "base/lock.h"
 
 #include <linux/futex.h>
 
-#include <climits>
-
 #include "base/bits.h"
 #include "base/log.h"
+#include "base/store_order.h"
 #include "base/system_call.h"
-#include "base/thread_id.h"
 
 namespace hakmem {
 namespace {
@@ -32,40 +30,39 @@ void relax() {
 #endif
 }
 
-#ifndef NDEBUG
-__thread __attribute__((tls_model("initial-exec"))) uint32_t held_ranks;
+// By the calling thread; a bit for each rank. No two locks of a rank are held at once.
+__thread uint32_t held_ranks __attribute__((tls_model("initial-exec"))) = 0;
 
-void check_rank_taken(LockRank rank) {
-  const uint32_t bit = uint32_t{1} << static_cast<uint32_t>(rank);
-  if (held_ranks >= bit) fatal("lock", "rank order violated, lock", static_cast<uintptr_t>(rank));
-  held_ranks |= bit;
-}
+constinit std::atomic<void (*)()> before_waiting{nullptr};
 
-void check_rank_released(LockRank rank) {
-  held_ranks &= ~(uint32_t{1} << static_cast<uint32_t>(rank));
+uint32_t bit_of(LockRank rank) {
+  return uint32_t{1} << static_cast<uint32_t>(rank);
 }
-#else
-void check_rank_taken(LockRank) {}
-void check_rank_released(LockRank) {}
-#endif
 
 }  // namespace
 
-bool Lock::held_by_forking_self() const {
-  return forking_thread_.load(std::memory_order_relaxed) == this_thread();
+void set_before_waiting(void (*function)()) {
+  before_waiting.store(function, std::memory_order_relaxed);
+}
+
+bool Lock::is_mine() const {
+  return (held_ranks & bit_of(rank_)) != 0;
+}
+
+bool Lock::try_acquire() {
+  uint32_t seen = kFree;
+  return word_.load(std::memory_order_relaxed) == kFree &&
+         word_.compare_exchange_strong(seen, kHeld, std::memory_order_acquire);
 }
 
 void Lock::acquire() {
-  uint32_t seen = kFree;
-  if (word_.compare_exchange_strong(seen, kHeld, std::memory_order_acquire)) return;
+  if (HAKMEM_LIKELY(try_acquire())) return;
   for (int spin = 0; spin < kSpins; ++spin) {
     relax();
-    seen = kFree;
-    if (word_.load(std::memory_order_relaxed) == kFree &&
-        word_.compare_exchange_strong(seen, kHeld, std::memory_order_acquire)) {
-      return;
-    }
+    if (try_acquire()) return;
   }
+  void (*const function)() = before_waiting.load(std::memory_order_relaxed);
+  if (function != nullptr) function();
   while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
     futex(&word_, FUTEX_WAIT, kContended);
   }
@@ -76,33 +73,26 @@ void Lock::release() {
 }
 
 void Lock::lock() {
-  if (HAKMEM_UNLIKELY(held_by_forking_self())) return;
-  check_rank_taken(rank_);
+#ifndef NDEBUG
+  if (held_ranks >= bit_of(rank_)) {
+    fatal("lock", "rank order violated, lock", static_cast<uintptr_t>(rank_));
+  }
+#endif
   acquire();
+  // Nothing of what the lock guards changes before it shows as held.
+  keep_store_order();
+  held_ranks |= bit_of(rank_);
 }
 
 void Lock::unlock() {
-  if (HAKMEM_UNLIKELY(held_by_forking_self())) return;
-  check_rank_released(rank_);
+  held_ranks &= ~bit_of(rank_);
   release();
 }
 
-void Lock::lock_for_fork() {
-  acquire();
-  forking_thread_.store(this_thread(), std::memory_order_relaxed);
-}
-
-void Lock::unlock_after_fork_in_parent() {
-  forking_thread_.store(0, std::memory_order_relaxed);
+bool Lock::take_from_lost_thread() {
+  if (word_.load(std::memory_order_relaxed) == kFree || is_mine()) return false;
   release();
-}
-
-void Lock::reset_after_fork_in_child() {
-  forking_thread_.store(0, std::memory_order_relaxed);
-  // Handlers that ran before ours may have made threads, which may be waiting.
-  if (word_.exchange(kFree, std::memory_order_release) == kContended) {
-    futex(&word_, FUTEX_WAKE, INT_MAX);
-  }
+  return true;
 }
 
 }  // namespace hakmem

@@ -1,6 +1,6 @@
-// Owns: the allocator's mutex: a futex word with a rank, safe across fork.
-// Called by: slow paths of every layer, and the fork handlers of the frontend.
-// Never: taken on the fast path; never taken against the order of ranks (checked in debug builds).
+// Owns: the allocator's mutex: a futex word with a rank.
+// Called by: slow paths of every layer.
+// Never: taken on the fast path, nor across a fork; never against the order of ranks.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,7 @@
 
 namespace hakmem {
 
-// Locks are taken in ascending rank; the fork handlers walk the same order.
+// Locks are taken in ascending rank (checked in debug builds).
 enum class LockRank : uint8_t {
   kChecks = 0,
   kRegistry = 1,
@@ -21,8 +21,12 @@ enum class LockRank : uint8_t {
 };
 
 // A mutex without an allocation, a constructor or a library behind it (Drepper, "Futexes Are
-// Tricky", mutex 3). While a fork is under way the forking thread passes through locks that it
-// holds already: fork handlers of the program that run after ours may allocate.
+// Tricky", mutex 3).
+//
+// No fork waits for one: libc's fork takes locks of its own (streams, name service) from threads
+// that allocate while they hold them, and so may other libraries' handlers. A child finds each lock
+// as it was. One that is free guards something whole; what a lost thread was changing is made whole
+// from what its words say in any order that keep_store_order() leaves possible.
 class Lock {
  public:
   constexpr explicit Lock(LockRank rank) : rank_(rank) {}
@@ -32,19 +36,17 @@ class Lock {
   void lock();
   void unlock();
 
-  // For the fork handlers: held from prepare to parent or child.
-  void lock_for_fork();
-  void unlock_after_fork_in_parent();
-  // The child has one thread: whatever state the word is in, the lock is free now.
-  void reset_after_fork_in_child();
+  // In a child, before any other use: frees the lock if a thread held it that is not here, and says
+  // so. What the calling thread holds, in a signal handler that forks, it goes on holding.
+  bool take_from_lost_thread();
 
  private:
-  bool held_by_forking_self() const;
+  bool is_mine() const;
+  bool try_acquire();
   void acquire();
   void release();
 
   std::atomic<uint32_t> word_{0};
-  std::atomic<uintptr_t> forking_thread_{0};
   const LockRank rank_;
 };
 
@@ -58,5 +60,9 @@ class LockGuard {
  private:
   Lock& lock_;
 };
+
+// Called when a thread is about to wait, without a lock of this rank or above: in a child that no
+// fork handler has set up (_Fork, clone) the holder may not exist, and the function sets it up.
+void set_before_waiting(void (*function)());
 
 }  // namespace hakmem

@@ -46,7 +46,7 @@ HAKMEM_EXPORT void* hakmem_arena_allocate(hakmem_arena* arena, size_t size, size
   const bool possible = heap.is_arena() && size <= static_cast<size_t>(PTRDIFF_MAX) &&
                         alignment <= static_cast<size_t>(PTRDIFF_MAX) - size;
   if (!possible) return or_errno(nullptr, ENOMEM);
-  return or_errno(heap_allocate_aligned(&heap, std::max(alignment, kMinimumBlock), size), ENOMEM);
+  return or_errno(arena_allocate(heap, std::max(alignment, kMinimumBlock), size), ENOMEM);
 }
 
 HAKMEM_EXPORT void hakmem_arena_free(hakmem_arena* arena, void* block) {

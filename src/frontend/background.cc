@@ -1,24 +1,25 @@
 // Owns: the choice between the background thread and inline purging.
 // Called by: see background.h; hand_over by the page heap after frees and growth.
-// Never: more than some memory above the limit left to a thread that may wait for a CPU.
+// Never: more than some memory above the limit left to a thread that may wait for a CPU; a thread
+// of ours in a program that has one thread, unless it was asked for.
 #include "frontend/background.h"
 
 #include <algorithm>
 #include <atomic>
 
 #include "backend/linux/background_thread.h"
+#include "backend/linux/confinement.h"
 #include "frontend/configuration.h"
 #include "frontend/huge_pages.h"
+#include "frontend/life_cycle.h"
 #include "frontend/safe_point.h"
 #include "frontend/upkeep.h"
 #include "frontend/uring.h"
 #include "heap/extent.h"
 #include "heap/heap.h"
+#include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/knobs.h"
-
-// Since glibc 2.32; without it no program is known to have threads.
-extern "C" __attribute__((weak)) char __libc_single_threaded;
 
 namespace hakmem {
 namespace {
@@ -36,14 +37,21 @@ bool wants_ring() {
   return configuration().is(Feature::background, "uring");
 }
 
-// unshare(CLONE_NEWUSER) and its like fail in a process of several threads: a program that has one
-// is left with one. Where a ring was asked for and is not to be had, the thread takes its place.
+// unshare(CLONE_NEWUSER) and its like fail in a process of several threads, and one ends when its
+// last thread does: ours is there only while the program has threads itself.
+uint32_t least_threads() {
+  return only_with_threads && !page_heap.has_deadlines() ? 2 : 1;
+}
+
+bool program_has_enough_threads() {
+  return threads_with_heap() >= least_threads();
+}
+
+// Where a ring was asked for and is not to be had, the thread takes its place.
 bool may_have_thread() {
   if (!allowed.load(std::memory_order_relaxed)) return false;
   if (wants_ring() && is_deferred(Deferred::kModules)) return false;
-  // The thread that polls a ring whose descriptor is lost stays in the process.
-  const bool had_ring = page_heap.has_deadlines();
-  return !only_with_threads || had_ring || process_has_threads();
+  return program_has_enough_threads();
 }
 
 bool ring_lends() {
@@ -93,11 +101,26 @@ uint64_t sooner(uint64_t one, uint64_t other) {
   return one == 0 || other == 0 ? std::max(one, other) : std::min(one, other);
 }
 
+void begin_work() {
+  never_give_a_heap();
+  watch_confinement();
+}
+
 uint64_t work() {
+  if (was_confined()) {
+    allowed.store(false, std::memory_order_relaxed);
+    return kEndOfThread;
+  }
   upkeep();
   const uint64_t until_purge = heap_maintain();
   return sooner(until_purge, collapse_settled_memory());
 }
+
+void announce_sleep(bool until_woken) {
+  page_heap.set_watched(until_woken);
+}
+
+constexpr BackgroundWork kWork{.begin = begin_work, .step = work, .sleeping = announce_sleep};
 
 }  // namespace
 
@@ -110,23 +133,23 @@ void prepare_background() {
 }
 
 void make_background_thread() {
+  if (!may_have_thread()) return;
   // A program that has no room for a thread is not asked again and again.
-  if (!start_background_thread(work) && !background_thread_is_running()) {
+  if (!start_background_thread(kWork) && !background_thread_is_running()) {
     allowed.store(false, std::memory_order_relaxed);
   }
+  // The others may have ended meanwhile.
+  background_after_thread_exit();
 }
 
-// The thread that was lending is not in the child.
+void background_after_thread_exit() {
+  if (!program_has_enough_threads()) stop_background_thread();
+}
+
+// The thread that was lending is not in the child, nor the one that slept.
 void background_after_fork_in_child() {
   lending.store(false, std::memory_order_relaxed);
-}
-
-bool process_has_threads() {
-  return &__libc_single_threaded != nullptr && __libc_single_threaded == 0;
-}
-
-bool process_has_one_thread() {
-  return &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
+  page_heap.set_watched(false);
 }
 
 const char* background_in_use() {

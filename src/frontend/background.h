@@ -12,11 +12,9 @@ void prepare_background();
 // At a safe point.
 void make_background_thread();
 
+// A thread of the program has ended: ours ends before the program is alone, and before this returns.
+void background_after_thread_exit();
 void background_after_fork_in_child();
-
-// Each is false also where libc cannot tell (glibc before 2.32).
-bool process_has_threads();
-bool process_has_one_thread();
 
 // "thread", "uring" or "none": a thread comes when there is something for it to do.
 const char* background_in_use();

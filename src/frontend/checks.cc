@@ -25,6 +25,7 @@
 #include "heap/arena.h"
 #include "heap/enclosing_block.h"
 #include "heap/heap.h"
+#include "heap/heap_mending.h"
 #include "heap/page_heap.h"
 
 namespace hakmem {
@@ -303,14 +304,10 @@ bool describe_guard_fault(const void* address, const Call& call) {
   return true;
 }
 
-void checks_before_fork() {
-  checks_lock.lock_for_fork();
-}
-void checks_after_fork_in_parent() {
-  checks_lock.unlock_after_fork_in_parent();
-}
 void checks_after_fork_in_child() {
-  checks_lock.reset_after_fork_in_child();
+  if (!checks_lock.take_from_lost_thread()) return;
+  if (heap != nullptr) mend_arena(*heap);
+  held.mend();
 }
 
 }  // namespace hakmem

@@ -45,9 +45,7 @@ void check_all_blocks(const Call& call);
 // If a fault at `address` hit a guard of a block: describes it on stderr.
 bool describe_guard_fault(const void* address, const Call& call);
 
-// Around fork, outside of the heap's handlers.
-void checks_before_fork();
-void checks_after_fork_in_parent();
+// Behind the heap's.
 void checks_after_fork_in_child();
 
 }  // namespace hakmem

@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/lock.h"
+#include "base/store_order.h"
 #include "base/units.h"
 #include "heap/page_heap.h"
 #include "telemetry/counters.h"
@@ -22,51 +23,84 @@ struct Entry {
 
 constinit Lock maps_lock{LockRank::kDirectMaps};
 constinit std::atomic<size_t> live{0};
-constinit Entry* table = nullptr;
-constinit size_t places = 0;  // a power of two
 
-size_t place_of(uintptr_t address) {
-  return (address * uint64_t{0x9E3779B97F4A7C15} >> 20) & (places - 1);
-}
+// Open addressing with linear probing, at most half full. A mapping of its own.
+struct Table {
+  size_t places;  // a power of two
+  Entry entries[];
 
-// Open addressing with linear probing; the address's place, or the empty one where it belongs.
-Entry& probe(uintptr_t address) {
-  size_t place = place_of(address);
-  while (table[place].address != 0 && table[place].address != address) {
-    place = (place + 1) & (places - 1);
+  static size_t bytes_for(size_t places) { return sizeof(Table) + places * sizeof(Entry); }
+  size_t place_of(uintptr_t address) const {
+    return (address * uint64_t{0x9E3779B97F4A7C15} >> 20) & (places - 1);
   }
-  return table[place];
+  // The address's place, or the empty one where it belongs.
+  Entry& probe(uintptr_t address) {
+    size_t place = place_of(address);
+    while (entries[place].address != 0 && entries[place].address != address) {
+      place = (place + 1) & (places - 1);
+    }
+    return entries[place];
+  }
+};
+
+constinit Table* table = nullptr;
+
+size_t mapped_for(size_t places) {
+  return round_up(Table::bytes_for(places), page_heap.backend().page_size());
 }
 
-// Under the lock. Keeps the table at most half full.
-bool make_room() {
-  if (table != nullptr && (live.load(std::memory_order_relaxed) + 1) * 2 <= places) return true;
+void set(Entry& entry, uintptr_t address, size_t bytes) {
+  entry.bytes = bytes;
+  keep_store_order();
+  entry.address = address;
+}
+
+// Under the lock. Whatever state a lost thread has left the old one in: an address that it was
+// moving may be there twice.
+bool replace_table(size_t places) {
   const Backend& backend = page_heap.backend();
-  Entry* old_table = table;
-  const size_t old_places = places;
-  const size_t grown = old_places == 0 ? kSliceSize / sizeof(Entry) : old_places * 2;
-  auto* fresh = static_cast<Entry*>(backend.map(grown * sizeof(Entry), kSliceSize));
+  auto* fresh = static_cast<Table*>(backend.map(mapped_for(places), kSliceSize));
   if (fresh == nullptr) return false;
-  table = fresh;
-  places = grown;
-  for (size_t place = 0; place < old_places; ++place) {
-    if (old_table[place].address != 0) probe(old_table[place].address) = old_table[place];
+  fresh->places = places;
+  Table* old = table;
+  size_t entries = 0;
+  for (size_t place = 0; old != nullptr && place < old->places; ++place) {
+    const Entry& entry = old->entries[place];
+    if (entry.address == 0) continue;
+    Entry& copy = fresh->probe(entry.address);
+    if (copy.address == 0) ++entries;
+    copy = entry;
   }
-  if (old_table != nullptr) backend.unmap(old_table, old_places * sizeof(Entry));
+  keep_store_order();
+  table = fresh;
+  live.store(entries, std::memory_order_release);
+  if (old != nullptr) backend.unmap(old, mapped_for(old->places));
   return true;
+}
+
+// Under the lock.
+bool make_room() {
+  constexpr size_t kFirstPlaces = 4096;
+  if (table == nullptr) return replace_table(kFirstPlaces);
+  const bool has_room = (live.load(std::memory_order_relaxed) + 1) * 2 <= table->places;
+  return has_room || replace_table(table->places * 2);
 }
 
 // Under the lock. Closes the gap that `entry` leaves in its run of probes.
 void erase(Entry& entry) {
-  auto gap = static_cast<size_t>(&entry - table);
-  table[gap].address = 0;
-  for (size_t at = (gap + 1) & (places - 1); table[at].address != 0; at = (at + 1) & (places - 1)) {
-    const size_t wanted = place_of(table[at].address);
-    if (((at - wanted) & (places - 1)) < ((at - gap) & (places - 1))) continue;
-    table[gap] = table[at];
-    table[at].address = 0;
+  Entry* const entries = table->entries;
+  const size_t mask = table->places - 1;
+  auto gap = static_cast<size_t>(&entry - entries);
+  for (size_t at = (gap + 1) & mask; entries[at].address != 0; at = (at + 1) & mask) {
+    const size_t wanted = table->place_of(entries[at].address);
+    if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
+    entries[gap].address = 0;
+    keep_store_order();
+    set(entries[gap], entries[at].address, entries[at].bytes);
+    keep_store_order();
     gap = at;
   }
+  entries[gap].address = 0;
 }
 
 bool cannot_be_ours(const void* address) {
@@ -85,7 +119,8 @@ void* map_directly(size_t bytes, size_t alignment) {
   if (!make_room()) return nullptr;
   void* start = backend.map(rounded, alignment > page ? alignment : page);
   if (start == nullptr) return nullptr;
-  probe(reinterpret_cast<uintptr_t>(start)) = {reinterpret_cast<uintptr_t>(start), rounded};
+  const auto place = reinterpret_cast<uintptr_t>(start);
+  set(table->probe(place), place, rounded);
   live.fetch_add(1, std::memory_order_release);
   count(counters.direct_maps);
   return start;
@@ -94,7 +129,7 @@ void* map_directly(size_t bytes, size_t alignment) {
 bool unmap_directly(void* address) {
   if (cannot_be_ours(address)) return false;
   LockGuard guard(maps_lock);
-  Entry& entry = probe(reinterpret_cast<uintptr_t>(address));
+  Entry& entry = table->probe(reinterpret_cast<uintptr_t>(address));
   if (entry.address == 0) return false;
   const size_t bytes = entry.bytes;
   erase(entry);
@@ -106,18 +141,12 @@ bool unmap_directly(void* address) {
 size_t direct_map_bytes(const void* address) {
   if (cannot_be_ours(address)) return 0;
   LockGuard guard(maps_lock);
-  const Entry& entry = probe(reinterpret_cast<uintptr_t>(address));
+  const Entry& entry = table->probe(reinterpret_cast<uintptr_t>(address));
   return entry.address != 0 ? entry.bytes : 0;
 }
 
-void direct_maps_before_fork() {
-  maps_lock.lock_for_fork();
-}
-void direct_maps_after_fork_in_parent() {
-  maps_lock.unlock_after_fork_in_parent();
-}
 void direct_maps_after_fork_in_child() {
-  maps_lock.reset_after_fork_in_child();
+  if (maps_lock.take_from_lost_thread() && table != nullptr) replace_table(table->places);
 }
 
 }  // namespace hakmem

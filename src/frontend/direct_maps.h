@@ -17,8 +17,6 @@ bool unmap_directly(void* address);
 // The usable bytes of the block that starts at `address`; 0 when there is none.
 size_t direct_map_bytes(const void* address);
 
-void direct_maps_before_fork();
-void direct_maps_after_fork_in_parent();
 void direct_maps_after_fork_in_child();
 
 }  // namespace hakmem

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "backend/linux/process_page.h"
 #include "base/bits.h"
 #include "frontend/checks.h"
 #include "frontend/configuration.h"
@@ -39,9 +40,26 @@ ThreadHeap* serving_heap() {
   start_up();
   if (!configuration().has(Feature::pool) || checks_are_on()) return nullptr;
   heap = acquire_thread_heap();
-  if (heap != nullptr) arm_thread_exit();
+  if (heap == nullptr) return nullptr;
+  if (threads_with_heap() > 1) make_process_page();
+  arm_thread_exit();
   return heap;
 }
+
+// For one request. A thread whose last exit hook has run has a heap for no longer.
+class Serving {
+ public:
+  Serving() : heap_(serving_heap()) {}
+  ~Serving() {
+    if (HAKMEM_UNLIKELY(thread_has_no_exit_left())) give_up_borrowed_heap();
+  }
+  Serving(const Serving&) = delete;
+  Serving& operator=(const Serving&) = delete;
+  ThreadHeap* heap() const { return heap_; }
+
+ private:
+  ThreadHeap* const heap_;
+};
 
 bool too_large(size_t size) {
   return size > static_cast<size_t>(PTRDIFF_MAX);
@@ -65,7 +83,8 @@ bool is_mapped_directly(size_t size) {
 
 void* allocate_general(size_t size, const void* site) {
   if (HAKMEM_UNLIKELY(too_large(size))) return or_out_of_memory(nullptr);
-  ThreadHeap* heap = serving_heap();
+  const Serving serving;
+  ThreadHeap* heap = serving.heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
   if (HAKMEM_LIKELY(heap != nullptr)) {
     void* block = heap_allocate(heap, size, site);
@@ -84,7 +103,8 @@ void* allocate_general(size_t size, const void* site) {
 
 void* allocate_zeroed_general(size_t size, const void* site) {
   if (HAKMEM_UNLIKELY(too_large(size))) return or_out_of_memory(nullptr);
-  ThreadHeap* heap = serving_heap();
+  const Serving serving;
+  ThreadHeap* heap = serving.heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
   if (HAKMEM_LIKELY(heap != nullptr)) {
     void* block = heap_allocate_zeroed(heap, size, site);
@@ -105,7 +125,8 @@ void* allocate_aligned_general(size_t alignment, size_t size, const void* site) 
   if (too_large(size) || alignment > static_cast<size_t>(PTRDIFF_MAX) - size) {
     return or_out_of_memory(nullptr);
   }
-  ThreadHeap* heap = serving_heap();
+  const Serving serving;
+  ThreadHeap* heap = serving.heap();
   if (is_mapped_directly(size)) return or_out_of_memory(map_directly(size, alignment));
   if (heap != nullptr) return or_out_of_memory(heap_allocate_aligned(heap, alignment, size, site));
   if (checks_are_on()) return or_out_of_memory(checked_allocate(alignment, size, site));
@@ -138,7 +159,8 @@ void* reallocate_general(void* address, size_t size, Call call) {
   }
   if (too_large(size)) return or_out_of_memory(nullptr);
   if (page_heap.map().find(address) == nullptr) return reallocate_foreign(address, size, call);
-  ThreadHeap* heap = serving_heap();
+  const Serving serving;
+  ThreadHeap* heap = serving.heap();
   if (HAKMEM_LIKELY(heap != nullptr)) {
     return or_out_of_memory(heap_reallocate(heap, address, size, call.function, call.site));
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "base/store_order.h"
 #include "frontend/checked_block.h"
 
 namespace hakmem {
@@ -17,6 +18,7 @@ class HeldBlocks {
 
   void push(CheckedBlock& block) {
     block.next = nullptr;
+    keep_store_order();
     (last_ != nullptr ? last_->next : first_) = &block;
     last_ = &block;
     bytes_of(block) += cost_of(block);
@@ -34,6 +36,16 @@ class HeldBlocks {
   }
 
   CheckedBlock* first() const { return first_; }
+
+  // In a child of a fork whose lost thread was changing the queue: what is linked is in it.
+  void mend() {
+    held_ = hidden_ = 0;
+    last_ = nullptr;
+    for (CheckedBlock* block = first_; block != nullptr; block = block->next) {
+      bytes_of(*block) += cost_of(*block);
+      last_ = block;
+    }
+  }
 
  private:
   static size_t cost_of(const CheckedBlock& block) {

@@ -4,11 +4,15 @@
 #include "frontend/life_cycle.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 
 #include "backend/linux/linux_backend.h"
+#include "backend/linux/process_limits.h"
+#include "backend/linux/process_page.h"
 #include "backend/linux/purge_ladder.h"
 #include "base/environment.h"
+#include "base/lock.h"
 #include "frontend/background.h"
 #include "frontend/checks.h"
 #include "frontend/configuration.h"
@@ -22,10 +26,14 @@
 #include "frontend/upkeep.h"
 #include "frontend/uring.h"
 #include "heap/heap.h"
+#include "heap/heap_mending.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/call_sites.h"
 #include "policy/knobs.h"
+
+// Since glibc 2.32.
+extern "C" __attribute__((weak)) char __libc_single_threaded;
 
 namespace hakmem {
 namespace {
@@ -64,57 +72,63 @@ PurgeRung first_purge_rung(const Configuration& settings) {
   return PurgeRung::kMadvise;
 }
 
-__thread bool ending __attribute__((tls_model("initial-exec"))) = false;
+// Keys' destructors run in rounds as long as there are new values, at most four times. With a value
+// in each, ours runs in all of them, and after the last one nobody would take a heap back.
+__thread int exit_rounds __attribute__((tls_model("initial-exec"))) = 0;
 
-void on_thread_exit(void*) {
-  ending = true;
+void give_up_heap() {
   abandon_thread_heap();
+  background_after_thread_exit();
 }
 
-// Nobody else can be inside the heap, nothing of ours runs on its own, and there is no memory to
-// speak of that a child would share.
-bool forks_alone() {
-  constexpr size_t kSmall = size_t{32} << 20;
-  return process_has_one_thread() && !modules_are_wanted() && !checks_are_on() &&
-         page_heap.demand().peak().bytes() < kSmall;
+void on_thread_exit(void*) {
+  give_up_heap();
+  if (++exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) arm_thread_exit();
+}
+
+// False also where libc cannot tell.
+bool process_has_one_thread() {
+  return &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
 }
 
 __thread bool forking_alone __attribute__((tls_model("initial-exec"))) = false;
 
-// Locks are taken in the order of their ranks. Those that this configuration never takes are left
-// alone, and in a small process without threads all of them: each page written around a fork is
-// copied, in the parent and in the child. Ours are the last handlers before the fork and the first
-// after it.
+// No lock is taken, see base/lock.h. Ours are the last handlers before the fork and the first after
+// it.
 void before_fork() {
+  forking_alone = process_has_one_thread();
   close_safe_points(true);
-  forking_alone = forks_alone();
-  if (forking_alone) return;
-  if (checks_are_on()) checks_before_fork();
-  heap_before_fork();
-  if (configuration().has(Feature::mmap)) direct_maps_before_fork();
-  if (modules_are_wanted()) uring_before_fork();
 }
 
 void after_fork_in_parent() {
-  if (!forking_alone) {
-    if (modules_are_wanted()) uring_after_fork_in_parent();
-    if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_parent();
-    heap_after_fork_in_parent();
-    if (checks_are_on()) checks_after_fork_in_parent();
-    if (!configuration().is(Feature::thp, "on")) page_heap.pause_promotion();
+  // A small process has no huge pages.
+  constexpr size_t kSmall = size_t{32} << 20;
+  if (page_heap.demand().peak().bytes() >= kSmall && !configuration().is(Feature::thp, "on")) {
+    page_heap.keep_unsettled();
+    page_heap.pause_promotion();
   }
   close_safe_points(false);
 }
 
+void set_up_child() {
+  heap_after_fork_in_child();
+  direct_maps_after_fork_in_child();
+  if (checks_are_on()) checks_after_fork_in_child();
+  if (modules_are_wanted()) uring_after_fork_in_child();
+  background_after_fork_in_child();
+  upkeep_after_fork_in_child();
+  mark_process_as_set_up();
+}
+
+// The copy of a process of one thread is whole, but for what the kernel was lent.
 void after_fork_in_child() {
-  if (!forking_alone) {
-    if (modules_are_wanted()) uring_after_fork_in_child();
-    if (configuration().has(Feature::mmap)) direct_maps_after_fork_in_child();
-    heap_after_fork_in_child();
-    background_after_fork_in_child();
-    if (checks_are_on()) checks_after_fork_in_child();
-  }
+  if (!forking_alone || modules_are_wanted()) set_up_child();
   close_safe_points(false);
+}
+
+// The thread may be changing its own heap: of that nothing is touched.
+void set_up_child_without_handlers() {
+  if (is_child_without_handlers()) set_up_child();
 }
 
 // The first constructor of the process (-z initfirst): handlers that other libraries register for
@@ -124,6 +138,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   const int saved = errno;
   provide_environment(environment);
   start_up();
+  refresh_commit_charge();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
   if (checks_are_on()) watch_guards();
@@ -132,6 +147,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   } else if (configuration().verbose) {
     print_configuration(2);
   }
+  set_before_waiting(set_up_child_without_handlers);
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   greet_launcher();
   errno = saved;
@@ -161,7 +177,19 @@ void start_up() {
 }
 
 bool thread_is_ending() {
-  return ending;
+  return exit_rounds > 0;
+}
+
+bool thread_has_no_exit_left() {
+  return exit_rounds >= PTHREAD_DESTRUCTOR_ITERATIONS;
+}
+
+void never_give_a_heap() {
+  exit_rounds = PTHREAD_DESTRUCTOR_ITERATIONS;
+}
+
+void give_up_borrowed_heap() {
+  give_up_heap();
 }
 
 void arm_thread_exit() {

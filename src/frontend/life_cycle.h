@@ -12,7 +12,12 @@ void start_up();
 // Makes the calling thread's exit give its heap back.
 void arm_thread_exit();
 
-// Whether the calling thread's exit hook has run.
+// Whether the calling thread's exit hook has run; whether for the last time.
 bool thread_is_ending();
+bool thread_has_no_exit_left();
+// For such a thread, which has got a heap for one call.
+void give_up_borrowed_heap();
+// For a thread of ours.
+void never_give_a_heap();
 
 }  // namespace hakmem

@@ -7,9 +7,12 @@
 #include <atomic>
 #include <utility>
 
+#include "backend/linux/background_thread.h"
+#include "backend/linux/process_limits.h"
 #include "base/units.h"
 #include "frontend/configuration.h"
 #include "heap/heap.h"
+#include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/hold_times.h"
 #include "policy/knobs.h"
@@ -20,7 +23,6 @@ namespace {
 
 constexpr uint64_t kTick = 100'000'000;  // nanoseconds
 constexpr uint64_t kTickNearLimit = 5'000'000;
-constexpr uint64_t kLongestTick = 1'000'000'000;  // more than reading all sources takes
 
 // Finding the limits of a process takes 0.15 ms and a descriptor: not for one that stays small. The
 // first touch of so much takes twenty times as long.
@@ -34,6 +36,7 @@ constinit bool sources_found = false;
 constinit std::atomic<size_t> limit_bytes{SIZE_MAX};
 constinit std::atomic<size_t> headroom_bytes{SIZE_MAX};
 constinit std::atomic<uint64_t> next_tick{0};
+constinit std::atomic<bool> ticking{false};
 
 // What a pair of counters rose by since the last look.
 struct Measured {
@@ -132,10 +135,34 @@ uint64_t price_of(const Configuration& settings) {
   return settings.memory_price;
 }
 
+// A file that is opened takes a number which another thread of the program may count on, and which
+// a child may inherit.
+bool may_open_files() {
+  return has_own_descriptors() || threads_with_heap() <= 1;
+}
+
 bool is_watched() {
   const Configuration& settings = configuration();
-  if (!settings.has(Feature::pressure)) return false;
+  if (!settings.has(Feature::pressure) || !may_open_files()) return false;
   return settings.limit != SIZE_MAX || page_heap.demand().peak().bytes() >= kWorthWatching;
+}
+
+// Returns the nanoseconds until the next one.
+uint64_t tick() {
+  learn_costs();
+  uint64_t pause = kTick;
+  if (is_watched()) {
+    if (has_own_descriptors()) refresh_commit_charge();
+    if (!sources_found) {
+      find_pressure_sources(sources, configuration().limit, {});
+      sources_found = true;
+    }
+    const PressureReading reading = read_pressure(sources, has_own_descriptors());
+    respect(reading);
+    if (is_tight(reading)) pause = kTickNearLimit;
+  }
+  decide_hold_times();
+  return pause;
 }
 
 }  // namespace
@@ -150,25 +177,15 @@ void prepare_upkeep() {
 
 void upkeep() {
   const uint64_t now = page_heap.backend().coarse_time();
-  uint64_t due = next_tick.load(std::memory_order_relaxed);
-  if (now < due) return;
-  // Claimed by time and not by a flag: the thread that ticks may not be there after a fork.
-  if (!next_tick.compare_exchange_strong(due, now + kLongestTick, std::memory_order_acquire)) {
-    return;
-  }
-  uint64_t pause = kTick;
-  learn_costs();
-  if (is_watched()) {
-    if (!sources_found) {
-      find_pressure_sources(sources, configuration().limit, {});
-      sources_found = true;
-    }
-    const PressureReading reading = read_pressure(sources);
-    respect(reading);
-    if (is_tight(reading)) pause = kTickNearLimit;
-  }
-  decide_hold_times();
-  next_tick.store(now + pause, std::memory_order_release);
+  if (now < next_tick.load(std::memory_order_relaxed)) return;
+  if (ticking.exchange(true, std::memory_order_acquire)) return;
+  next_tick.store(now + tick(), std::memory_order_relaxed);
+  ticking.store(false, std::memory_order_release);
+}
+
+// The thread that was in it is not in the child.
+void upkeep_after_fork_in_child() {
+  ticking.store(false, std::memory_order_relaxed);
 }
 
 const CostEstimates& cost_estimates() {

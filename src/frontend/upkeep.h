@@ -15,6 +15,8 @@ void prepare_upkeep();
 // Costs 10 ns unless a tick is due: every tenth of a second, more often near a limit.
 void upkeep();
 
+void upkeep_after_fork_in_child();
+
 // What decisions rest on. From any thread.
 const CostEstimates& cost_estimates();
 const MemoryPrice& memory_price();

@@ -94,16 +94,8 @@ size_t purge_by_uring(const AddressRange* ranges, size_t count) {
   return module->purge(ranges, count, MADV_DONTNEED);
 }
 
-void uring_before_fork() {
-  ring_lock.lock_for_fork();
-}
-
-void uring_after_fork_in_parent() {
-  ring_lock.unlock_after_fork_in_parent();
-}
-
 void uring_after_fork_in_child() {
-  ring_lock.reset_after_fork_in_child();
+  ring_lock.take_from_lost_thread();
   refused.store(false, std::memory_order_relaxed);
 }
 

@@ -19,8 +19,6 @@ bool ring_serves();
 // See Backend::purge.
 size_t purge_by_uring(const AddressRange* ranges, size_t count);
 
-void uring_before_fork();
-void uring_after_fork_in_parent();
 void uring_after_fork_in_child();
 
 }  // namespace hakmem

@@ -8,6 +8,7 @@
 #include "heap/extent.h"
 #include "heap/fast_path.h"
 #include "heap/free_path.h"
+#include "heap/heap.h"
 #include "heap/heap_registry.h"
 
 namespace hakmem {
@@ -33,12 +34,18 @@ ThreadHeap* create_arena() {
   return acquire_arena_heap();
 }
 
+void* arena_allocate(ThreadHeap& arena, size_t alignment, size_t size) {
+  VisitScope visit(arena);
+  return heap_allocate_aligned(&arena, alignment, size);
+}
+
 void arena_free(ThreadHeap& arena, void* block, const char* function) {
   if (HAKMEM_LIKELY(try_free_owned(block, reinterpret_cast<uintptr_t>(&arena)))) return;
   const LiveBlock live = find_live_block(block, function);
   if (live.span == nullptr || live.span->heap != &arena) {
     fatal(function, "not a block of this arena:", reinterpret_cast<uintptr_t>(block));
   }
+  VisitScope visit(arena);
   if (live.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent) {
     free_extent(live.span);
   } else {
@@ -47,15 +54,17 @@ void arena_free(ThreadHeap& arena, void* block, const char* function) {
 }
 
 void reset_arena(ThreadHeap& arena) {
-  if (arena.state.load(std::memory_order_relaxed) == HeapState::kFrozen) return;
+  VisitScope visit(arena);
   free_extents(arena);
   arena.forget_all_blocks();
 }
 
 void destroy_arena(ThreadHeap& arena) {
-  if (arena.state.load(std::memory_order_relaxed) == HeapState::kFrozen) return;
-  free_extents(arena);
-  arena.release_all_slabs();
+  {
+    VisitScope visit(arena);
+    free_extents(arena);
+    arena.release_all_slabs();
+  }
   arena.state.store(HeapState::kIdleArena, std::memory_order_release);
 }
 
@@ -72,14 +81,8 @@ void strike_arena_extent(Span& extent) {
   extent.heap = nullptr;
 }
 
-void arenas_before_fork() {
-  extents_lock.lock_for_fork();
-}
-void arenas_after_fork_in_parent() {
-  extents_lock.unlock_after_fork_in_parent();
-}
-void arenas_after_fork_in_child() {
-  extents_lock.reset_after_fork_in_child();
+bool arena_lists_are_torn_in_child() {
+  return extents_lock.take_from_lost_thread();
 }
 
 }  // namespace hakmem

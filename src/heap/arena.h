@@ -16,6 +16,9 @@ namespace hakmem {
 // nullptr when memory is exhausted.
 ThreadHeap* create_arena();
 
+// From the arena; `alignment` is a power of two. nullptr when memory is exhausted.
+void* arena_allocate(ThreadHeap& arena, size_t alignment, size_t size);
+
 // Frees a block of the arena without the detour through the inbox. Misuse aborts with a message
 // that names `function`.
 void arena_free(ThreadHeap& arena, void* block, const char* function);
@@ -30,9 +33,7 @@ void destroy_arena(ThreadHeap& arena);
 void enlist_arena_extent(ThreadHeap& arena, Span& extent);
 void strike_arena_extent(Span& extent);
 
-// Around fork, after the registry.
-void arenas_before_fork();
-void arenas_after_fork_in_parent();
-void arenas_after_fork_in_child();
+// In a child of a fork: whether a lost thread was changing the lists of extents.
+bool arena_lists_are_torn_in_child();
 
 }  // namespace hakmem

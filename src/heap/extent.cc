@@ -93,8 +93,8 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const vo
     count(counters.extents_allocated);
   }
   extent->site = site;
-  extent->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
   extent->heap = nullptr;
+  extent->kind.store(SpanKind::kExtent, std::memory_order_release);
   if (heap->is_arena()) enlist_arena_extent(*heap, *extent);
   return extent;
 }
@@ -148,7 +148,7 @@ Span* move_extent(Span* extent, size_t bytes) {
   moved->first_block = extent->first_block;
   moved->heap = nullptr;
   moved->site = extent->site;
-  moved->kind.store(SpanKind::kExtent, std::memory_order_relaxed);
+  moved->kind.store(SpanKind::kExtent, std::memory_order_release);
   count(counters.extents_allocated);
   page_heap.free(extent);
   return moved;

@@ -24,7 +24,8 @@ inline void* pop_block(Span* slab) {
   Block* block = slab->free;
   if (HAKMEM_UNLIKELY(block->marker != slab)) return nullptr;
   slab->free = block->next;
-  block->marker = nullptr;
+  // In this order a child of a fork may find it: what is on the list is marked.
+  __atomic_store_n(&block->marker, nullptr, __ATOMIC_RELEASE);
   return block;
 }
 
@@ -43,7 +44,7 @@ inline bool try_free_owned(void* address, uintptr_t owner) {
   if (HAKMEM_UNLIKELY(block->marker == slab)) return false;
   block->marker = slab;
   block->next = slab->free;
-  slab->free = block;
+  __atomic_store_n(&slab->free, block, __ATOMIC_RELEASE);
   if (HAKMEM_UNLIKELY(--slab->outstanding == 0)) slab->heap->slab_emptied(*slab);
   return true;
 }

@@ -111,31 +111,4 @@ uint64_t heap_maintain() {
   return until_next_step != 0 ? until_next_step : until_caches_are_idle;
 }
 
-void heap_before_fork() {
-  registry_before_fork();
-  arenas_before_fork();
-  batches_before_fork();
-  page_heap.lending_lock().lock_for_fork();
-  page_heap.lock().lock_for_fork();
-  page_heap.before_fork();
-}
-
-void heap_after_fork_in_parent() {
-  page_heap.lock().unlock_after_fork_in_parent();
-  page_heap.lending_lock().unlock_after_fork_in_parent();
-  batches_after_fork_in_parent();
-  arenas_after_fork_in_parent();
-  registry_after_fork_in_parent();
-}
-
-void heap_after_fork_in_child() {
-  page_heap.lock().reset_after_fork_in_child();
-  page_heap.lending_lock().reset_after_fork_in_child();
-  page_heap.forget_loan();
-  page_heap.release_lost_claims();
-  batches_after_fork_in_child();
-  arenas_after_fork_in_child();
-  registry_after_fork_in_child();
-}
-
 }  // namespace hakmem

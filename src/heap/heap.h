@@ -71,9 +71,4 @@ struct HeapStatistics {
 // blocks on another thread's current slab are counted as its free list shows them.
 HeapStatistics heap_statistics();
 
-// The fork handlers' part; see heap_registry.h.
-void heap_before_fork();
-void heap_after_fork_in_parent();
-void heap_after_fork_in_child();
-
 }  // namespace hakmem

@@ -5,9 +5,10 @@
 
 #include <new>
 
-#include "base/lock.h"
+#include "base/store_order.h"
 #include "base/thread_id.h"
 #include "heap/extent.h"
+#include "heap/heap_mending.h"
 #include "heap/page_heap.h"
 #include "telemetry/counters.h"
 
@@ -16,8 +17,9 @@ namespace {
 
 constexpr size_t kChunkBytes = kSliceSize;
 
-constinit Lock registry_lock{LockRank::kRegistry};
+constinit Lock the_lock{LockRank::kRegistry};
 constinit std::atomic<ThreadHeap*> heaps{nullptr};
+constinit std::atomic<uint32_t> owners{0};
 // The first heap is part of the library's own memory: many processes never need another mapping.
 alignas(ThreadHeap) constinit char first_chunk[sizeof(ThreadHeap)] = {};
 constinit char* chunk_next = first_chunk;
@@ -45,23 +47,26 @@ ThreadHeap* make_heap(HeapState state) {
                  .next_colour = 0,
                  .small_slabs = {},
                  .slabs = {},
-                 .busy = false,
                  .thread = state == HeapState::kOwned ? this_thread()
                                                       : reinterpret_cast<uintptr_t>(chunk_next),
+                 .visitor = 0,
                  .next_registered = heaps.load(std::memory_order_relaxed),
                  .own_extents = {},
                  .outgoing = {},
                  .inbox = {},
-                 .state = state,
-                 .forked = false};
+                 .state = state};
   chunk_next += sizeof(ThreadHeap);
+  // A child of a fork may lose the memory, but never finds it free and in the list.
+  keep_store_order();
   heaps.store(heap, std::memory_order_release);
+  if (state == HeapState::kOwned) owners.fetch_add(1, std::memory_order_relaxed);
   count(counters.heaps_created);
   return heap;
 }
 
 // Under the registry's lock.
 ThreadHeap* adopt_heap() {
+  mend_torn_heaps_locked();
   for (ThreadHeap* heap = heaps.load(std::memory_order_relaxed); heap != nullptr;
        heap = heap->next_registered) {
     HeapState state = heap->state.load(std::memory_order_relaxed);
@@ -73,6 +78,7 @@ ThreadHeap* adopt_heap() {
     if (state == HeapState::kAbandoned &&
         heap->state.compare_exchange_strong(state, HeapState::kOwned, std::memory_order_seq_cst)) {
       heap->own_slabs(this_thread());
+      owners.fetch_add(1, std::memory_order_relaxed);
       count(counters.heaps_adopted);
       return heap;
     }
@@ -88,27 +94,10 @@ void abandon(ThreadHeap& heap) {
   collect_if_abandoned(heap);
 }
 
-// No thread of the child owns the slabs of the others, but a new one may get the thread pointer
-// of one that is gone.
-void disown_foreign_slabs(const ThreadHeap* mine) {
-  PageMap& map = page_heap.map();
-  for (uint32_t index = 0; index < map.regions(); ++index) {
-    const Region& region = map.region(index);
-    const uint32_t slices = region.watermark * kSlicesPerHugePage;
-    for (uint32_t slice = 0; slice < slices; ++slice) {
-      Span* span = region.span_at(slice);
-      if (span->kind.load(std::memory_order_relaxed) == SpanKind::kSlab && span->heap != mine &&
-          !span->heap->is_arena()) {
-        span->owner.store(0, std::memory_order_relaxed);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 ThreadHeap* acquire_thread_heap() {
-  LockGuard guard(registry_lock);
+  LockGuard guard(the_lock);
   ThreadHeap* heap = adopt_heap();
   if (heap == nullptr) heap = make_heap(HeapState::kOwned);
   if (heap == nullptr) return nullptr;
@@ -118,7 +107,7 @@ ThreadHeap* acquire_thread_heap() {
 }
 
 ThreadHeap* acquire_arena_heap() {
-  LockGuard guard(registry_lock);
+  LockGuard guard(the_lock);
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
     HeapState idle = HeapState::kIdleArena;
     if (heap->state.compare_exchange_strong(idle, HeapState::kArena, std::memory_order_acquire)) {
@@ -133,6 +122,11 @@ void abandon_thread_heap() {
   if (heap == &kNoHeap) return;
   set_thread_heap(&kNoHeap);
   abandon(*heap);
+  owners.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+uint32_t threads_with_heap() {
+  return owners.load(std::memory_order_relaxed);
 }
 
 ThreadHeap* first_registered_heap() {
@@ -140,36 +134,17 @@ ThreadHeap* first_registered_heap() {
 }
 
 size_t thread_heap_bytes() {
-  LockGuard guard(registry_lock);
+  LockGuard guard(the_lock);
   return chunk_bytes;
 }
 
-void registry_before_fork() {
-  registry_lock.lock_for_fork();
-}
-
-void registry_after_fork_in_parent() {
-  registry_lock.unlock_after_fork_in_parent();
+Lock& registry_lock() {
+  return the_lock;
 }
 
 void registry_after_fork_in_child() {
-  registry_lock.reset_after_fork_in_child();
-  ThreadHeap* mine = thread_heap();
-  bool others = false;
-  for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
-    if (heap == mine) continue;
-    const HeapState state = heap->state.load(std::memory_order_relaxed);
-    if (state == HeapState::kOwned) others = true;
-    const bool torn = heap->busy.load(std::memory_order_relaxed) || state == HeapState::kClaimed;
-    if (torn || state == HeapState::kFrozen) {
-      heap->state.store(HeapState::kFrozen, std::memory_order_relaxed);
-    } else if (state == HeapState::kOwned) {
-      heap->forked = true;
-      heap->thread.store(0, std::memory_order_relaxed);
-      heap->state.store(HeapState::kAbandoned, std::memory_order_relaxed);
-    }
-  }
-  if (others) disown_foreign_slabs(mine);
+  the_lock.take_from_lost_thread();
+  owners.store(thread_heap() != &kNoHeap ? 1 : 0, std::memory_order_relaxed);
 }
 
 }  // namespace hakmem

@@ -3,6 +3,7 @@
 // Never: a heap freed; heaps are recycled, so that late remote frees always find one.
 #pragma once
 
+#include "base/lock.h"
 #include "heap/thread_heap.h"
 
 namespace hakmem {
@@ -22,11 +23,10 @@ void abandon_thread_heap();
 ThreadHeap* first_registered_heap();
 size_t thread_heap_bytes();
 
-// Around fork, in this order with the page heap's lock inside.
-void registry_before_fork();
-void registry_after_fork_in_parent();
-// Heaps of the threads that are not in the child become abandoned, or frozen if the fork caught
-// them half changed. Arenas stay what they are, unless they are frozen.
+// Of the program that have a heap now: they made one, and their exit has not taken it back yet.
+uint32_t threads_with_heap();
+
+Lock& registry_lock();
 void registry_after_fork_in_child();
 
 }  // namespace hakmem

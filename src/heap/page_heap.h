@@ -70,8 +70,6 @@ class PageHeap {
 
   // Purges until at most `target` stays retained; returns the bytes given back.
   size_t purge_down_to(Slices target);
-  // In a forked child: purges that another thread had under way are over.
-  void release_lost_claims();
   // Purges what lay idle for its hold time, a step's worth of it, and what is above the limit.
   // Returns the nanoseconds until the next step; 0 when nothing is retained.
   uint64_t maintain();
@@ -86,6 +84,12 @@ class PageHeap {
   };
   using Helper = bool (*)(Notice notice, Slices excess);
   void set_helper(Helper helper) { helper_.store(helper, std::memory_order_release); }
+  // Whether the helper wants to hear of the next free, whatever is due, wherever the memory stays.
+  // After the first `true` it makes sure that every thread sees it, and looks once more itself.
+  void set_watched(bool watched) { watched_.store(watched, std::memory_order_relaxed); }
+  void note_kept_by_thread() {
+    if (HAKMEM_UNLIKELY(watched_.load(std::memory_order_relaxed))) tell_of_free({});
+  }
 
   // Who learns when call sites want their memory back. `now_ns` is the backend's coarse time.
   struct Outlook {
@@ -106,12 +110,6 @@ class PageHeap {
   void lend(uint64_t nanoseconds);
   // What has been purged at its deadline counts as purged from here on.
   void settle_fired_loan();
-  Lock& lending_lock() { return lending_lock_; }
-  // In a forked child nothing is lent: the kernel purges the parent's memory.
-  void forget_loan() {
-    lent_.store(false, std::memory_order_relaxed);
-    loan_slices_.store(0, std::memory_order_relaxed);
-  }
 
   // Asked once, before the first promotion and without the lock: whether the system has huge pages
   // for this process. False: all memory is of small pages from then on.
@@ -136,8 +134,10 @@ class PageHeap {
   };
   static constexpr uint8_t kRoundsToSettle = 8;
   Settled next_settled(AddressRange& page);
-  // Under the lock: what there is at a fork never settles, until some of it is freed.
-  void before_fork();
+  // In the parent of a fork: what there is never settles, until some of it is freed.
+  void keep_unsettled();
+  // In the child, which lacks the other threads: none of them has the lock or a loan any more.
+  void after_fork_in_child();
   // The settled huge page now lies on a transparent huge page.
   void collapsed(const AddressRange& page);
 
@@ -159,7 +159,6 @@ class PageHeap {
 
   PageMap& map() { return map_; }
   const PageMap& map() const { return map_; }
-  Lock& lock() { return lock_; }
 
  private:
   // Whether a request may take huge pages that hold no memory yet.
@@ -239,6 +238,7 @@ class PageHeap {
   bool may_move();
   void claim_sources(const Region& region, uint32_t slice, Slices length, MemoryMoves& moves);
   HugePage* reusable_page(Backing backing);
+  static void mark_claimed(HugePage& page, uint32_t slices);
   void claim_rest(HugePage& page, uint32_t rest);
   void keep_lost(const Claim& claim);
   void change_backing(HugePage& page, Backing backing);
@@ -284,6 +284,7 @@ class PageHeap {
   Slices excess() const;  // over that
   void enforce_retained_limit();
   void settle(bool time_to_sweep);
+  bool tell_of_free(Slices excess) const;
   bool is_time_to_sweep() const;
   uint32_t coarse_milliseconds() const;  // wraps
   void purge_idle();
@@ -295,6 +296,7 @@ class PageHeap {
   static bool has_own_mapping(const HugePage& page);
   static void count_purge(bool huge, size_t bytes, uint64_t nanoseconds);
   void release_claim(const Claim& claim, bool purged);
+  void recount();
   void* address_of(const HugePage& page) const {
     return reinterpret_cast<void*>(map_.region(page.region).base +
                                    (size_t{page.index} << kHugePageShift));
@@ -319,6 +321,7 @@ class PageHeap {
   std::atomic<Promotes> promotes_{Promotes::kUntested};
   PromotionTest promotion_test_ = nullptr;
   std::atomic<Helper> helper_{nullptr};
+  std::atomic<bool> watched_{false};
   const Outlook* outlook_ = nullptr;
   Lock lending_lock_{LockRank::kLending};
   const Deadlines* deadlines_ = nullptr;

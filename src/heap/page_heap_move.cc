@@ -67,9 +67,8 @@ HugePage* PageHeap::reusable_page(Backing backing) {
 // Nobody else may have these slices before the memory has arrived: it replaces what they hold.
 void PageHeap::claim_rest(HugePage& page, uint32_t rest) {
   remove_retained(page, page.backed & rest);
-  page.used |= rest;
-  page.claimed |= rest;
   page.backed |= rest;
+  mark_claimed(page, rest);
   ++claims_in_flight_;
   update_bin(page);
 }

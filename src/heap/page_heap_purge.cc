@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/store_order.h"
 #include "heap/claimed_ranges.h"
 #include "heap/page_heap.h"
 #include "heap/thread_cache.h"
@@ -73,12 +74,17 @@ void PageHeap::enforce_retained_limit() {
 void PageHeap::settle(bool time_to_sweep) {
   const Slices more = excess();
   const bool lend = retained().count > worth_lending_.load(std::memory_order_relaxed);
-  if (!time_to_sweep && !lend && more == Slices{0}) return;
-  const Helper helper = helper_.load(std::memory_order_relaxed);
-  const Notice notice = more != Slices{0} ? Notice::kExcess : Notice::kIdle;
-  if (helper != nullptr && helper(notice, more)) return;
+  const bool watched = watched_.load(std::memory_order_relaxed);
+  if (!time_to_sweep && !lend && !watched && more == Slices{0}) return;
+  if (tell_of_free(more)) return;
   if (time_to_sweep) purge_idle();
   enforce_retained_limit();
+}
+
+bool PageHeap::tell_of_free(Slices excess) const {
+  const Helper helper = helper_.load(std::memory_order_relaxed);
+  return helper != nullptr &&
+         helper(excess != Slices{0} ? Notice::kExcess : Notice::kIdle, excess);
 }
 
 uint64_t PageHeap::maintain() {
@@ -238,11 +244,17 @@ PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
   return claim_slices(page, slices);
 }
 
+// Used last: a child of a fork lets go of what is claimed.
+void PageHeap::mark_claimed(HugePage& page, uint32_t slices) {
+  page.claimed |= slices;
+  keep_store_order();
+  page.used |= slices;
+}
+
 PageHeap::Claim PageHeap::claim_slices(HugePage& page, uint32_t slices) {
   remove_retained(page, slices);
   page.split = page.backing == Backing::kHugePage;
-  page.used |= slices;
-  page.claimed |= slices;
+  mark_claimed(page, slices);
   ++claims_in_flight_;
   update_bin(page);
   return {&page, slices};
@@ -251,7 +263,8 @@ PageHeap::Claim PageHeap::claim_slices(HugePage& page, uint32_t slices) {
 // Of a wholly free huge page, also what holds no memory.
 PageHeap::Claim PageHeap::claim_whole(HugePage& page) {
   remove_retained(page, page.backed);
-  page.used = page.claimed = page.backed = ~uint32_t{0};
+  page.backed = ~uint32_t{0};
+  mark_claimed(page, ~uint32_t{0});
   ++claims_in_flight_;
   update_bin(page);
   return {&page, ~uint32_t{0}};
@@ -369,6 +382,7 @@ void PageHeap::count_purge(bool huge, size_t bytes, uint64_t nanoseconds) {
 
 void PageHeap::release_claim(const Claim& claim, bool purged) {
   claim.page->used &= ~claim.slices;
+  keep_store_order();
   claim.page->claimed &= ~claim.slices;
   --claims_in_flight_;
   if (purged) {
@@ -378,29 +392,6 @@ void PageHeap::release_claim(const Claim& claim, bool purged) {
     add_retained(*claim.page, claim.slices);
   }
   update_bin(*claim.page);
-}
-
-// The thread that purged is not in the child. Whether the kernel was asked is unknown: the slices
-// count as holding old contents, and a huge page that may have been decommitted is committed anew.
-void PageHeap::release_lost_claims() {
-  if (claims_in_flight_ == 0) return;
-  claims_in_flight_ = 0;
-  const bool charged = backend_->commit_is_charged();
-  for (uint32_t index = 0; index < map_.regions(); ++index) {
-    const Region& region = map_.region(index);
-    for (uint32_t at = 0; at < region.watermark; ++at) {
-      HugePage& page = region.huge_pages[at];
-      if (page.claimed == 0) continue;
-      page.used &= ~page.claimed;
-      add_retained(page, page.claimed);
-      if (charged && page.claimed == ~uint32_t{0} && page.committed) {
-        page.committed = false;
-        --committed_.count;
-      }
-      page.claimed = 0;
-      update_bin(page);
-    }
-  }
 }
 
 }  // namespace hakmem

@@ -75,7 +75,8 @@ void PageHeap::collapsed(const AddressRange& page) {
 }
 
 // A collapse would copy what the child shares.
-void PageHeap::before_fork() {
+void PageHeap::keep_unsettled() {
+  LockGuard guard(lock_);
   for (uint32_t index = 0; index < map_.regions(); ++index) {
     const Region& region = map_.region(index);
     for (uint32_t at = 0; at < region.watermark; ++at) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/store_order.h"
 #include "telemetry/counters.h"
 
 namespace hakmem {
@@ -159,12 +160,29 @@ bool PageMap::raise_watermark(const Backend& backend, Region& region, HugePages 
     region.huge_pages[index].index = index;
     region.huge_pages[index].region = static_cast<uint8_t>(&region - regions_.data());
   }
+  keep_store_order();
   region.watermark = target;
   region.limit_offset.store(HugePages{target}.bytes(), std::memory_order_release);
   if (&region == regions_.data() && count_.load(std::memory_order_relaxed) > 0) {
     limit_.store(region.limit_offset >> kBlockShift, std::memory_order_release);
   }
   return true;
+}
+
+Slices PageMap::metadata_slices() const {
+  Slices sum;
+  for (uint32_t index = 0; index < regions(); ++index) {
+    sum.count += static_cast<uint32_t>(slices_of_metadata(regions_[index].total));
+  }
+  return sum;
+}
+
+void PageMap::publish_watermarks() {
+  for (uint32_t index = 0; index < regions(); ++index) {
+    const size_t bytes = HugePages{regions_[index].watermark}.bytes();
+    regions_[index].limit_offset.store(bytes, std::memory_order_release);
+    if (index == 0) limit_.store(bytes >> kBlockShift, std::memory_order_release);
+  }
 }
 
 size_t PageMap::metadata_bytes() const {

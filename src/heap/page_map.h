@@ -82,6 +82,10 @@ class PageMap {
   bool raise_watermark(const Backend& backend, Region& region, HugePages more);
 
   size_t metadata_bytes() const;
+  // That count as used from the start.
+  Slices metadata_slices() const;
+  // Of a map that a lost thread may have been raising.
+  void publish_watermarks();
 
  private:
   static constexpr int kBlockShift = 4;

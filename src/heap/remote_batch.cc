@@ -4,6 +4,7 @@
 #include "heap/remote_batch.h"
 
 #include "base/lock.h"
+#include "base/store_order.h"
 #include "heap/page_heap.h"
 
 namespace hakmem {
@@ -15,6 +16,13 @@ constinit uint32_t attempts_to_skip = 0;
 
 constexpr uint32_t kSkippedAttempts = 4096;
 
+// Under the lock. A child of a fork finds the pool whole after each store.
+void push(RemoteBatch& batch) {
+  batch.next = pool;
+  keep_store_order();
+  pool = &batch;
+}
+
 // Under the lock. From the page heap, not a mapping: what is free there serves even where the
 // kernel gives nothing more. The span has no kind of its own; to the program it is no block.
 bool add_chunk() {
@@ -22,8 +30,7 @@ bool add_chunk() {
   if (span == nullptr) return false;
   auto* batches = static_cast<RemoteBatch*>(page_heap.map().start_of(span));
   for (size_t index = kSliceSize / sizeof(RemoteBatch); index-- > 0;) {
-    batches[index].next = pool;
-    pool = &batches[index];
+    push(batches[index]);
   }
   return true;
 }
@@ -51,18 +58,11 @@ RemoteBatch* take_batch() {
 
 void return_batch(RemoteBatch* batch) {
   LockGuard guard(pool_lock);
-  batch->next = pool;
-  pool = batch;
+  push(*batch);
 }
 
-void batches_before_fork() {
-  pool_lock.lock_for_fork();
-}
-void batches_after_fork_in_parent() {
-  pool_lock.unlock_after_fork_in_parent();
-}
 void batches_after_fork_in_child() {
-  pool_lock.reset_after_fork_in_child();
+  pool_lock.take_from_lost_thread();
 }
 
 }  // namespace hakmem

@@ -67,9 +67,6 @@ class Inbox {
   std::atomic<Block*> blocks_{nullptr};
 };
 
-// Around fork; between the registry and the page heap.
-void batches_before_fork();
-void batches_after_fork_in_parent();
 void batches_after_fork_in_child();
 
 }  // namespace hakmem

@@ -3,6 +3,8 @@
 // Never: waiting, or failing. remote_free.pml is the protocol as spin(1) checks it.
 #include "heap/remote_free.h"
 
+#include "base/store_order.h"
+#include "heap/heap_mending.h"
 #include "heap/thread_heap.h"
 
 namespace hakmem {
@@ -36,7 +38,9 @@ void Outgoing::add(Span& slab, Block* block) {
     deliver(destination, block);
     return;
   }
-  place.batch->blocks[place.batch->count++] = block;
+  place.batch->blocks[place.batch->count] = block;
+  keep_store_order();
+  ++place.batch->count;
   place.bytes += slab.block_size;
   if (place.batch->count == RemoteBatch::kCapacity || place.bytes >= kMostBytes) post(place);
 }
@@ -59,7 +63,6 @@ void free_remotely(Span& slab, Block* block) {
   ThreadHeap* mine = thread_heap();
   // An arena may be reset as soon as its user has heard that all is freed: nothing may wait here.
   if (mine != &kNoHeap && !destination.is_arena()) {
-    BusyScope busy_scope(*mine);
     mine->outgoing.add(slab, block);
     return;
   }
@@ -77,9 +80,14 @@ void collect_if_abandoned(ThreadHeap& heap) {
   while (!heap.inbox.seems_empty_to_all()) {
     HeapState seen = HeapState::kAbandoned;
     if (!heap.state.compare_exchange_strong(seen, HeapState::kClaimed, std::memory_order_seq_cst)) {
-      return;
+      if (seen != HeapState::kTorn) return;
+      mend_torn_heaps();
+      continue;
     }
-    heap.collect_inbox();
+    {
+      VisitScope visit(heap);
+      heap.collect_inbox();
+    }
     heap.state.store(HeapState::kAbandoned, std::memory_order_seq_cst);
   }
 }

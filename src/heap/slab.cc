@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "base/store_order.h"
+
 namespace hakmem {
 constinit Block kEndOfList = {nullptr, nullptr};
 
@@ -26,7 +28,6 @@ void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
     interior.slices = distance;
     interior.kind.store(SpanKind::kSlabInterior, std::memory_order_relaxed);
   }
-  slab.kind.store(SpanKind::kSlab, std::memory_order_relaxed);
 }
 
 void set_owner(Span& slab, uintptr_t thread) {
@@ -50,15 +51,39 @@ bool carve(Span& slab, void* start) {
     block->next = index + 1 < blocks ? reinterpret_cast<Block*>(at + slab.block_size) : tail;
     block->marker = &slab;
   }
-  slab.free = first;
+  // A list that holds what counts as not carved would be carved twice.
   slab.carved.store(carved + blocks, std::memory_order_relaxed);
+  keep_store_order();
+  slab.free = first;
   return true;
 }
 
 void reset_empty_slab(Span& slab) {
   slab.free = &kEndOfList;
+  keep_store_order();
   slab.carved.store(0, std::memory_order_relaxed);
   slab.outstanding = 0;
+}
+
+void mend_slab(Span& slab, void* start) {
+  uint32_t carved = slab.carved.load(std::memory_order_relaxed);
+  uint32_t length = 0;
+  Block** link = &slab.free;
+  while (*link != &kEndOfList) {
+    Block* block = *link;
+    const size_t offset = reinterpret_cast<uintptr_t>(block) - reinterpret_cast<uintptr_t>(start);
+    if (place_in_slab(slab, offset) == SlabPlace::kNoBlock || length == slab.capacity) {
+      *link = &kEndOfList;
+      break;
+    }
+    const size_t index = (offset - slab.first_block) * slab.reciprocal >> kReciprocalBits;
+    carved = std::max(carved, static_cast<uint32_t>(index + 1));
+    if (block->marker != &slab) block->marker = &slab;
+    ++length;
+    link = &block->next;
+  }
+  slab.carved.store(carved, std::memory_order_relaxed);
+  slab.outstanding = carved - length;
 }
 
 bool is_on_free_list(const Span& slab, const Block* block, const void* start) {

@@ -12,8 +12,8 @@ namespace hakmem {
 // list fails the same compare that catches a damaged one.
 extern constinit HAKMEM_HIDDEN Block kEndOfList;
 
-// Makes a fresh span a slab of `size_class` with no block carved. `colour` shifts the first block
-// by that many cache lines, as far as the class's natural alignment allows: without it the first
+// Makes a fresh span ready to be a slab of `size_class` with no block carved; the caller publishes
+// it by its kind. `colour` shifts the first block by that many cache lines, as far as the class's natural alignment allows: without it the first
 // blocks of all slabs share one set of the L1 cache.
 void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour);
 
@@ -32,6 +32,10 @@ bool carve(Span& slab, void* start);
 
 // Forgets the order of the free list: the slab is empty and is carved anew from its start.
 void reset_empty_slab(Span& slab);
+
+// Of a slab that a lost thread may have been changing: counts its blocks anew by its free list. A
+// block that was on its way to or from the list counts as out.
+void mend_slab(Span& slab, void* start);
 
 // What lies at `offset` from the slab's start.
 enum class SlabPlace : uint8_t { kNoBlock, kNeverHandedOut, kBlock };

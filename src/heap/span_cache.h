@@ -66,6 +66,13 @@ class SpanCache {
     }
   }
 
+  // Of a cache that is empty, whose owner is lost: what it noted may be half noted.
+  void forget_notes() {
+    for (std::atomic<uint32_t>& length : lengths_) length.store(0, std::memory_order_relaxed);
+    noted_ = {};
+    occupied_ = 0;
+  }
+
   // From any thread: empties `slot`.
   Span* take_any(uint32_t slot) {
     return slots_[slot].exchange(nullptr, std::memory_order_acquire);

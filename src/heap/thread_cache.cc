@@ -39,6 +39,7 @@ void ThreadCache::keep(SpanCache& cache, Span& span) {
   }
   span.kind.store(SpanKind::kCached, std::memory_order_relaxed);
   if (Span* displaced = cache.put(&span)) page_heap.free(displaced, displaced->site);
+  page_heap.note_kept_by_thread();
 }
 
 void ThreadCache::keep_slab(Span& slab) {
@@ -68,6 +69,13 @@ uint64_t ThreadCache::slab_hits() const {
     sum += slabs_.hits(doubling);
   }
   return sum;
+}
+
+void ThreadCache::forget() {
+  drop();
+  extents_.forget_notes();
+  slabs_.forget_notes();
+  return_quota();
 }
 
 void ThreadCache::return_quota() {

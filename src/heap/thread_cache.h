@@ -23,6 +23,8 @@ class CacheQuotas {
     give_back(step);
     return false;
   }
+  // In a child of a fork, for threads are lost between the two notes of a grant.
+  void set(Slices granted) { granted_.store(granted.count, std::memory_order_relaxed); }
   void give_back(Slices quota) { granted_.fetch_sub(quota.count, std::memory_order_relaxed); }
   Slices granted() const { return {granted_.load(std::memory_order_relaxed)}; }
 
@@ -55,8 +57,11 @@ class ThreadCache {
   uint64_t extent_hits(uint32_t doubling) const { return extents_.hits(doubling); }
   uint64_t slab_hits() const;
 
+  Slices quota() const { return quota_; }
   // At the end of the owner.
   void return_quota();
+  // For an owner that a fork has lost.
+  void forget();
 
  private:
   void keep(SpanCache& cache, Span& span);

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/store_order.h"
 #include "base/thread_id.h"
 #include "heap/extent.h"
 #include "heap/free_path.h"
@@ -91,19 +92,17 @@ constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .next_colour = 0,
                                 .small_slabs = {},
                                 .slabs = {},
-                                .busy = false,
                                 .thread = 0,
+                                .visitor = 0,
                                 .next_registered = nullptr,
                                 .own_extents = {},
                                 .outgoing = {},
                                 .inbox = {},
-                                .state = HeapState::kOwned,
-                                .forked = false};
+                                .state = HeapState::kOwned};
 
 __thread uintptr_t thread_heap_distance __attribute__((tls_model("initial-exec"))) = 0;
 
 void* ThreadHeap::allocate_slow(SizeClass size_class) {
-  BusyScope busy_scope(*this);
   settle_remote_frees();
   Span* slab = current[size_class];
   while (true) {
@@ -131,7 +130,7 @@ Backing ThreadHeap::backing_for(Slices slab) const {
 
 uint32_t ThreadHeap::colour_for(const Span& span, uint32_t colours) {
   const void* const read_by_all[] = {&page_heap,      &span, &span.owner,
-                                     &current.back(), &busy, &thread_heap_distance};
+                                     &current.back(), &thread, &thread_heap_distance};
   const auto is_taken = [&](uint32_t colour) {
     return std::any_of(std::begin(read_by_all), std::end(read_by_all), [&](const void* variable) {
       return reinterpret_cast<uintptr_t>(variable) / kColourStep % kColours == colour;
@@ -158,6 +157,8 @@ Span* ThreadHeap::new_slab(SizeClass size_class) {
   initialize_slab(*slab, size_class, colour_for(*slab, kColoursOfSlabs));
   slab->heap = this;
   set_owner(*slab, thread.load(std::memory_order_relaxed));
+  // Last: from here on others may read all of it.
+  slab->kind.store(SpanKind::kSlab, std::memory_order_release);
   count(counters.slabs_created);
   return slab;
 }
@@ -210,16 +211,15 @@ void ThreadHeap::make_available(Span& slab) {
 }
 
 void ThreadHeap::push_and_settle(Span& slab, Block* block) {
-  BusyScope busy_scope(*this);
   block->next = slab.free;
   block->marker = &slab;
+  keep_store_order();
   slab.free = block;
   if (slab.state == SlabState::kFull) make_available(slab);
   if (--slab.outstanding == 0) slab_emptied(slab);
 }
 
 void ThreadHeap::slab_emptied(Span& slab) {
-  BusyScope busy_scope(*this);
   if (slab.state == SlabState::kCurrent) {
     slab.outstanding = kNotCounted;
     return;
@@ -236,6 +236,9 @@ void ThreadHeap::slab_emptied(Span& slab) {
 }
 
 void ThreadHeap::release(Span& slab) {
+  // First: from here on nobody reads more of it.
+  slab.kind.store(SpanKind::kFree, std::memory_order_relaxed);
+  keep_store_order();
   for (uint32_t distance = 1; distance < slab.slices; ++distance) {
     (&slab)[distance].kind.store(SpanKind::kFree, std::memory_order_relaxed);
   }
@@ -252,7 +255,6 @@ void ThreadHeap::release(Span& slab) {
 
 void ThreadHeap::collect_inbox() {
   if (inbox.empty()) return;
-  BusyScope busy_scope(*this);
   for (Block *block = inbox.take_single_blocks(), *next; block != nullptr; block = next) {
     next = block->next;
     push_and_settle(slab_of_arrived(block), block);
@@ -272,7 +274,6 @@ void ThreadHeap::collect_inbox() {
 }
 
 void ThreadHeap::forget_all_blocks() {
-  BusyScope busy_scope(*this);
   // What other threads freed counts no longer, but its batches do.
   collect_inbox();
   for_each_slab([this](Span& slab) {
@@ -286,7 +287,6 @@ void ThreadHeap::forget_all_blocks() {
 }
 
 void ThreadHeap::release_all_slabs() {
-  BusyScope busy_scope(*this);
   collect_inbox();
   for_each_slab([this](Span& slab) { drop(slab); });
 }
@@ -326,7 +326,6 @@ void ThreadHeap::for_each_slab(Visit visit) {
 
 // No slab stays current: its blocks have to be counted, or it would never be found empty.
 void ThreadHeap::disown_slabs() {
-  BusyScope busy_scope(*this);
   settle_remote_frees();
   for (SizeClass size_class = 0; size_class < kSizeClasses; ++size_class) {
     Span* slab = current[size_class];
@@ -347,14 +346,31 @@ void ThreadHeap::disown_slabs() {
 }
 
 void ThreadHeap::own_slabs(uintptr_t new_thread) {
-  BusyScope busy_scope(*this);
   thread.store(new_thread, std::memory_order_relaxed);
-  for_each_slab([&](Span& slab) {
-    // A fork may have caught a free of the lost owner between its two stores.
-    if (forked && slab.free != &kEndOfList) slab.free->marker = &slab;
-    set_owner(slab, new_thread);
-  });
-  forked = false;
+  for_each_slab([&](Span& slab) { set_owner(slab, new_thread); });
+}
+
+void ThreadHeap::forget_slabs() {
+  direct = no_slabs<kDirectEntries>();
+  current = no_slabs<kSizeClasses>();
+  available = {};
+  full = {};
+  small_slabs = {};
+  slabs = {};
+}
+
+void ThreadHeap::take_in(Span& slab) {
+  mend_slab(slab, page_heap.map().start_of(&slab));
+  if (slab.slices == 1) ++small_slabs.count;
+  slabs[slab.size_class] = slabs[slab.size_class] + Slices{slab.slices};
+  if (slab.outstanding == 0) {
+    release(slab);
+    return;
+  }
+  const bool is_full = slab.free == &kEndOfList && !is_carvable(slab);
+  slab.state = is_full ? SlabState::kFull : SlabState::kAvailable;
+  (is_full ? full : available[slab.size_class]).push_back(slab);
+  set_owner(slab, thread.load(std::memory_order_relaxed));
 }
 
 }  // namespace hakmem

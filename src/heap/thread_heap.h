@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/store_order.h"
+#include "base/thread_id.h"
 #include "heap/huge_page.h"
 #include "heap/remote_batch.h"
 #include "heap/remote_free.h"
@@ -23,7 +25,7 @@ enum class HeapState : uint32_t {
   kOwned,      // by a live thread
   kAbandoned,  // its thread is gone; waits for adoption, its slabs have no owner
   kClaimed,    // abandoned, and some thread is collecting its remote frees
-  kFrozen,     // in a forked child: its thread was changing it when the process forked
+  kTorn,       // in a forked child: its thread, lost, may have been changing it; see heap_mending.h
   kArena,      // by the program; never abandoned
   kIdleArena,  // destroyed; waits for the next arena
 };
@@ -39,10 +41,10 @@ struct alignas(64) ThreadHeap {
   uint32_t next_colour;
   Slices small_slabs;                      // all its slabs of one slice
   std::array<Slices, kSizeClasses> slabs;  // by size class
-  // Set while queues and counts change. A fork in another thread meanwhile finds them torn.
-  std::atomic<bool> busy;
   std::atomic<uintptr_t> thread;  // the owner's thread pointer
-  ThreadHeap* next_registered;    // all heaps, for statistics and fork
+  // The thread that is changing a heap which is not its own: an arena, or an abandoned one.
+  std::atomic<uintptr_t> visitor;
+  ThreadHeap* next_registered;  // all heaps, for statistics and fork
 
   SlabQueue own_extents;  // of an arena: its live extents, under the arenas' lock
 
@@ -50,8 +52,6 @@ struct alignas(64) ThreadHeap {
 
   alignas(64) Inbox inbox;
   std::atomic<HeapState> state;
-  // Owner may have been caught by a fork between the two stores of a free; see own_slabs.
-  bool forked;
 
   // The slow half of malloc: a block of the class when the current slab has none; nullptr when
   // memory is exhausted.
@@ -86,6 +86,10 @@ struct alignas(64) ThreadHeap {
   // Ownership changes hands: gives empty slabs back and leaves the others without an owner.
   void disown_slabs();
   void own_slabs(uintptr_t new_thread);
+
+  // Of a heap whose queues may be torn: forgets them, and takes its slabs in again one by one.
+  void forget_slabs();
+  void take_in(Span& slab);
 
  private:
   Span* next_slab(SizeClass size_class);
@@ -127,24 +131,19 @@ inline void set_thread_heap(ThreadHeap* heap) {
 // Collects the remote frees of an abandoned heap, unless some thread is at it already.
 void collect_if_abandoned(ThreadHeap& heap);
 
-// Marks a heap as changing for the time of a scope.
-class BusyScope {
+// For the time in which a thread changes a heap that is not its own.
+class VisitScope {
  public:
-  explicit BusyScope(ThreadHeap& heap)
-      : heap_(heap), outer_(heap.busy.load(std::memory_order_relaxed)) {
-    heap_.busy.store(true, std::memory_order_relaxed);
-    std::atomic_signal_fence(std::memory_order_seq_cst);
+  explicit VisitScope(ThreadHeap& heap) : heap_(heap) {
+    heap_.visitor.store(this_thread(), std::memory_order_relaxed);
+    keep_store_order();
   }
-  ~BusyScope() {
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    heap_.busy.store(outer_, std::memory_order_release);
-  }
-  BusyScope(const BusyScope&) = delete;
-  BusyScope& operator=(const BusyScope&) = delete;
+  ~VisitScope() { heap_.visitor.store(0, std::memory_order_release); }
+  VisitScope(const VisitScope&) = delete;
+  VisitScope& operator=(const VisitScope&) = delete;
 
  private:
   ThreadHeap& heap_;
-  const bool outer_;
 };
 
 }  // namespace hakmem

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -24,20 +25,32 @@ TEST(Lock, Excludes) {
   EXPECT_EQ(counter, 200'000);
 }
 
-TEST(Lock, TheForkingThreadPassesThrough) {
+TEST(Lock, AChildTakesItFromALostThreadButNotFromItself) {
+  Lock lost(LockRank::kPageHeap);
+  Lock mine(LockRank::kRegistry);
+  Lock free(LockRank::kMetadata);
+  std::thread([&] { lost.lock(); }).join();
+  LockGuard guard(mine);
+  EXPECT_FALSE(mine.take_from_lost_thread());
+  EXPECT_FALSE(free.take_from_lost_thread());
+  EXPECT_TRUE(lost.take_from_lost_thread());
+  LockGuard again(lost);
+}
+
+TEST(Lock, WhoHasToWaitSaysSoBefore) {
+  static std::atomic<int> waits{0};
   Lock lock(LockRank::kPageHeap);
-  lock.lock_for_fork();
+  set_before_waiting([] { ++waits; });
   { LockGuard guard(lock); }
-  bool other_got_in = false;
-  std::thread other([&] {
+  EXPECT_EQ(waits, 0);
+  std::thread other;
+  {
     LockGuard guard(lock);
-    other_got_in = true;
-  });
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_FALSE(other_got_in);
-  lock.unlock_after_fork_in_parent();
+    other = std::thread([&] { LockGuard inner(lock); });
+    while (waits == 0) std::this_thread::yield();
+  }
   other.join();
-  EXPECT_TRUE(other_got_in);
+  set_before_waiting(nullptr);
 }
 
 }  // namespace

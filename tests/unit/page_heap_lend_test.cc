@@ -172,8 +172,7 @@ TEST_F(LendTest, APromotedHugePageIsLentWithWhatNobodyUsedOfIt) {
 
 TEST_F(LendTest, AForkedChildOwnsItsCopyOfTheLoan) {
   heap_.lend(kDeadline);
-  heap_.forget_loan();
-  heap_.release_lost_claims();
+  heap_.after_fork_in_child();
   EXPECT_EQ(heap_.statistics().lent_bytes, 0u);
   EXPECT_EQ(heap_.statistics().retained_bytes, kSpans * kSpanBytes);
   EXPECT_EQ(reused_zeros(), 0u);

@@ -291,7 +291,7 @@ TEST_F(PageHeapTest, ADecommitThatAForkInterruptedCountsOnce) {
     if (child == 0) {
       const size_t mapped = forking->statistics().mapped_bytes;
       forking->set_backend(kFakeBackend);
-      forking->release_lost_claims();
+      forking->after_fork_in_child();
       forking->purge_down_to({0});
       _exit(forking->statistics().mapped_bytes + kHugePageSize == mapped ? 0 : 1);
     }
@@ -901,7 +901,7 @@ TEST_F(PageHeapTest, WhatIsFreedDuringACollapseStaysWhatItWas) {
 
 TEST_F(PageHeapTest, WhatThereWasAtAForkDoesNotSettle) {
   Span* span = heap_.allocate({kSlicesPerHugePage});
-  heap_.before_fork();
+  heap_.keep_unsettled();
   AddressRange page;
   EXPECT_EQ(settle(heap_, 20, page), 0u);
   heap_.shrink(span, {1});

@@ -82,7 +82,7 @@ class PressureTest : public testing::Test {
 TEST_F(PressureTest, WithoutAnythingThereIsNoLimit) {
   FileTree empty;
   find_pressure_sources(sources, SIZE_MAX, {empty.root()});
-  const PressureReading reading = read_pressure(sources);
+  const PressureReading reading = read_pressure(sources, true);
   EXPECT_EQ(reading.limit_bytes, SIZE_MAX);
   EXPECT_EQ(reading.headroom_bytes, SIZE_MAX);
   EXPECT_FALSE(reading.stalled);
@@ -92,14 +92,14 @@ TEST_F(PressureTest, WithoutAnythingThereIsNoLimit) {
 TEST_F(PressureTest, TheNearestLimitBinds) {
   tree.write_v2_group("/cgroup/web", std::to_string(100 * kMiB), "max", 80 * kMiB, 0);
   find_pressure_sources(sources, SIZE_MAX - 1, {tree.root()});
-  PressureReading reading = read_pressure(sources);
+  PressureReading reading = read_pressure(sources, true);
   EXPECT_EQ(reading.limit_bytes, 100 * kMiB);
   EXPECT_EQ(reading.used_bytes, 80 * kMiB);
   EXPECT_EQ(reading.headroom_bytes, 20 * kMiB);
   EXPECT_EQ(price_percent(reading), 200u);
   // The process has more than a page in memory.
   find_pressure_sources(sources, 4096, {tree.root()});
-  reading = read_pressure(sources);
+  reading = read_pressure(sources, true);
   EXPECT_EQ(reading.limit_bytes, 4096u);
   EXPECT_GT(reading.used_bytes, 4096u);
   EXPECT_EQ(reading.headroom_bytes, 0u);
@@ -110,12 +110,12 @@ TEST_F(PressureTest, TheNearestLimitBinds) {
 TEST_F(PressureTest, AHitLimitOfTheGroupIsAStall) {
   tree.write_v2_group("/cgroup/web", std::to_string(100 * kMiB), "max", 60 * kMiB, 0);
   find_pressure_sources(sources, SIZE_MAX, {tree.root()});
-  EXPECT_FALSE(read_pressure(sources).stalled);
+  EXPECT_FALSE(read_pressure(sources, true).stalled);
   tree.write_v2_events("/cgroup/web", 0, 1, 0);
-  const PressureReading reading = read_pressure(sources);
+  const PressureReading reading = read_pressure(sources, true);
   EXPECT_TRUE(reading.stalled);
   EXPECT_EQ(price_percent(reading), kStalledPricePercent);
-  EXPECT_FALSE(read_pressure(sources).stalled);
+  EXPECT_FALSE(read_pressure(sources, true).stalled);
 }
 
 TEST_F(PressureTest, WatchesTheOwnGroupBeforeTheMachine) {
@@ -124,20 +124,20 @@ TEST_F(PressureTest, WatchesTheOwnGroupBeforeTheMachine) {
   tree.write("/cgroup/web/memory.pressure", "");
   const size_t before = open_descriptors();
   find_pressure_sources(sources, SIZE_MAX, {tree.root()});
-  for (int reading = 0; reading < 3; ++reading) read_pressure(sources);
+  for (int reading = 0; reading < 3; ++reading) read_pressure(sources, true);
   EXPECT_EQ(open_descriptors(), before + 1);
   EXPECT_NE(tree.read("/cgroup/web/memory.pressure"), "");
   EXPECT_EQ(tree.read("/proc/pressure/memory"), "");
   tree.remove("/cgroup/web/memory.pressure");
   find_pressure_sources(sources, SIZE_MAX, {tree.root()});
-  read_pressure(sources);
+  read_pressure(sources, true);
   EXPECT_NE(tree.read("/proc/pressure/memory"), "");
 }
 
 TEST_F(PressureTest, ReadsThisMachine) {
   find_pressure_sources(sources, SIZE_MAX, {});
   for (int round = 0; round < 3; ++round) {
-    const PressureReading reading = read_pressure(sources);
+    const PressureReading reading = read_pressure(sources, true);
     EXPECT_LE(reading.headroom_bytes, reading.limit_bytes);
     EXPECT_GE(price_percent(reading), 100u);
   }

@@ -1,143 +1,194 @@
-// Owns: the thread's loop and the page that tells whether it runs.
+// Owns: the thread's loop, and its state on the page that children find wiped.
 // Called by: see background_thread.h.
 // Never: an allocation by the thread itself.
+//
+//   kNone -> kStarting -> kRunning -> kStopping -> kNone
+//                             '-----> kEnded: for good
 #include "backend/linux/background_thread.h"
 
+#include <linux/close_range.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 
+#include "backend/linux/process_page.h"
 #include "base/system_call.h"
 
 namespace hakmem {
 namespace {
 
 constexpr size_t kStackBytes = size_t{128} << 10;  // with the program's static TLS
+constexpr long kCloseRangeNumber = 436;            // of every architecture; Linux 5.9
 
+enum State : uint32_t { kNone, kStarting, kRunning, kStopping, kEnded };
 enum Sleep : uint32_t { kAwake, kUntilDue, kUntilWoken };
 
-// On a page of its own that is wiped in children.
-struct State {
-  std::atomic<uint32_t> running;
-  std::atomic<uint32_t> sleep;
-  std::atomic<uint32_t> wakes;  // the futex
-};
+constinit std::atomic<const BackgroundWork*> background_work{nullptr};
+constinit std::atomic<pthread_t> handle{};
+constinit std::atomic<bool> barriers_work{false};
 
-constinit std::atomic<State*> state{nullptr};
-constinit std::atomic<BackgroundWork> background_work{nullptr};
+__thread bool is_ours __attribute__((tls_model("initial-exec"))) = false;
+__thread bool own_descriptors __attribute__((tls_model("initial-exec"))) = false;
 
-// Without MADV_WIPEONFORK (qemu-user, old filters) there is no thread.
-State* make_state() {
-  if (State* made = state.load(std::memory_order_acquire)) return made;
-  const size_t bytes = getauxval(AT_PAGESZ);
-  const long page =
-      system_call(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-  if (static_cast<unsigned long>(page) > -4096ul) return nullptr;
-  auto* fresh = reinterpret_cast<State*>(page);
-  State* other = nullptr;
-  if (system_call(SYS_madvise, page, bytes, MADV_WIPEONFORK) != 0 ||
-      !state.compare_exchange_strong(other, fresh, std::memory_order_acq_rel)) {
-    system_call(SYS_munmap, page, bytes);
-    return other;
-  }
-  return fresh;
+// The program may close and reuse any number, count its numbers, and expect the lowest; children
+// inherit what is open. Linux 5.9, or 2.6.16 and a loop over what is usual.
+bool take_own_descriptors() {
+  if (system_call(kCloseRangeNumber, 0, ~0u, CLOSE_RANGE_UNSHARE) == 0) return true;
+  if (system_call(SYS_unshare, CLONE_FILES) != 0) return false;
+  constexpr int kUsual = 1024;
+  for (int number = 0; number < kUsual; ++number) system_call(SYS_close, number);
+  return true;
 }
 
-void sleep_for(State& mine, uint32_t seen, uint64_t nanoseconds) {
+// Of all threads: what each has stored before the call shows, and what it loads after it is new.
+void prepare_barriers() {
+  const long registered =
+      system_call(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+  barriers_work.store(registered == 0, std::memory_order_relaxed);
+}
+
+bool barrier_among_threads() {
+  return barriers_work.load(std::memory_order_relaxed) &&
+         system_call(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+void sleep_for(ProcessPage& mine, uint32_t seen, uint64_t nanoseconds) {
   const timespec span{.tv_sec = static_cast<time_t>(nanoseconds / 1'000'000'000),
                       .tv_nsec = static_cast<long>(nanoseconds % 1'000'000'000)};
-  mine.sleep.store(nanoseconds == 0 ? kUntilWoken : kUntilDue, std::memory_order_seq_cst);
   system_call(SYS_futex, &mine.wakes, FUTEX_WAIT_PRIVATE, seen, nanoseconds == 0 ? nullptr : &span);
-  mine.sleep.store(kAwake, std::memory_order_seq_cst);
+}
+
+bool goes_on(const ProcessPage& mine) {
+  return mine.thread_state.load(std::memory_order_seq_cst) <= kRunning;
+}
+
+// Whoever frees looks at the flag without a fence: the barrier stands in for theirs.
+uint64_t step_and_announce(const BackgroundWork& work, ProcessPage& mine) {
+  constexpr uint64_t kWithoutBarriers = 1'000'000'000;
+  uint64_t pause = work.step();
+  if (pause != 0) {
+    mine.sleep.store(kUntilDue, std::memory_order_seq_cst);
+    return pause;
+  }
+  work.sleeping(true);
+  mine.sleep.store(kUntilWoken, std::memory_order_seq_cst);
+  const bool told = barrier_among_threads();
+  pause = work.step();
+  return pause == 0 && !told ? kWithoutBarriers : pause;
 }
 
 void* run(void* page) {
-  auto& mine = *static_cast<State*>(page);
+  auto& mine = *static_cast<ProcessPage*>(page);
+  is_ours = true;
+  own_descriptors = take_own_descriptors();
   system_call(SYS_prctl, PR_SET_NAME, "hakmem-purge");
-  const BackgroundWork work = background_work.load(std::memory_order_acquire);
+  prepare_barriers();
+  const BackgroundWork& work = *background_work.load(std::memory_order_acquire);
+  work.begin();
   uint32_t seen = mine.wakes.load(std::memory_order_seq_cst);
-  while (true) {
-    uint64_t pause = work();
-    if (pause == 0) {
-      // Whoever frees from here on sees that the thread sleeps; what was freed before shows now.
-      mine.sleep.store(kUntilWoken, std::memory_order_seq_cst);
-      pause = work();
+  while (goes_on(mine)) {
+    const uint64_t pause = step_and_announce(work, mine);
+    if (pause == kEndOfThread) {
+      uint32_t running = kRunning;
+      if (mine.thread_state.compare_exchange_strong(running, kEnded)) {
+        pthread_detach(pthread_self());
+        break;
+      }
+    } else if (goes_on(mine)) {
+      sleep_for(mine, seen, pause);
     }
-    sleep_for(mine, seen, pause);
+    mine.sleep.store(kAwake, std::memory_order_seq_cst);
+    work.sleeping(false);
     seen = mine.wakes.load(std::memory_order_seq_cst);
   }
+  mine.sleep.store(kAwake, std::memory_order_seq_cst);
+  work.sleeping(false);
+  return nullptr;
 }
 
-void wake(State& sleeper) {
+void wake(ProcessPage& sleeper) {
   sleeper.wakes.fetch_add(1, std::memory_order_seq_cst);
   system_call(SYS_futex, &sleeper.wakes, FUTEX_WAKE_PRIVATE, 1);
 }
 
-bool create(State& mine) {
+bool create_with_stack(size_t bytes, ProcessPage& mine, pthread_t& thread) {
   pthread_attr_t attributes;
   if (pthread_attr_init(&attributes) != 0) return false;
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  const bool created = (bytes == 0 || pthread_attr_setstacksize(&attributes, bytes) == 0) &&
+                       pthread_create(&thread, &attributes, run, &mine) == 0;
+  pthread_attr_destroy(&attributes);
+  return created;
+}
+
+bool create(ProcessPage& mine) {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
   // EINVAL: the program's static TLS does not leave room on such a stack.
-  bool created = pthread_attr_setstacksize(&attributes, kStackBytes) == 0 &&
-                 pthread_create(&thread, &attributes, run, &mine) == 0;
-  if (!created) {
-    pthread_attr_t roomy;
-    if (pthread_attr_init(&roomy) == 0) {
-      pthread_attr_setdetachstate(&roomy, PTHREAD_CREATE_DETACHED);
-      created = pthread_create(&thread, &roomy, run, &mine) == 0;
-      pthread_attr_destroy(&roomy);
-    }
-  }
+  const bool created =
+      create_with_stack(kStackBytes, mine, thread) || create_with_stack(0, mine, thread);
+  if (created) handle.store(thread, std::memory_order_release);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_attr_destroy(&attributes);
   return created;
 }
 
 }  // namespace
 
-bool start_background_thread(BackgroundWork work) {
-  State* mine = make_state();
-  uint32_t none = 0;
-  if (mine == nullptr ||
-      !mine->running.compare_exchange_strong(none, 1, std::memory_order_acq_rel)) {
-    return false;
-  }
-  background_work.store(work, std::memory_order_release);
-  if (create(*mine)) return true;
-  mine->running.store(0, std::memory_order_release);
-  return false;
+bool start_background_thread(const BackgroundWork& work) {
+  ProcessPage* mine = make_process_page();
+  uint32_t none = kNone;
+  if (mine == nullptr || !mine->thread_state.compare_exchange_strong(none, kStarting)) return false;
+  background_work.store(&work, std::memory_order_release);
+  const bool created = create(*mine);
+  mine->thread_state.store(created ? kRunning : kNone, std::memory_order_seq_cst);
+  return created;
+}
+
+void stop_background_thread() {
+  ProcessPage* mine = process_page();
+  if (mine == nullptr) return;
+  uint32_t state = kRunning;
+  if (!mine->thread_state.compare_exchange_strong(state, kStopping)) return;
+  wake(*mine);
+  pthread_join(handle.load(std::memory_order_acquire), nullptr);
+  mine->thread_state.store(kNone, std::memory_order_seq_cst);
 }
 
 bool background_thread_is_running() {
-  const State* mine = state.load(std::memory_order_relaxed);
-  return mine != nullptr && mine->running.load(std::memory_order_relaxed) != 0;
+  const ProcessPage* mine = process_page();
+  return mine != nullptr && mine->thread_state.load(std::memory_order_relaxed) == kRunning;
+}
+
+bool is_background_thread() {
+  return is_ours;
+}
+
+bool has_own_descriptors() {
+  return own_descriptors;
 }
 
 void wake_background_thread() {
-  State* mine = state.load(std::memory_order_acquire);
+  ProcessPage* mine = process_page();
   if (mine == nullptr || mine->sleep.load(std::memory_order_seq_cst) == kAwake) return;
   // One caller wakes it; the others see it awake.
   if (mine->sleep.exchange(kAwake, std::memory_order_seq_cst) != kAwake) wake(*mine);
 }
 
 void rouse_background_thread() {
-  State* mine = state.load(std::memory_order_acquire);
-  // Between what the caller freed and the look at the thread, which looks the other way round.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (mine == nullptr || mine->sleep.load(std::memory_order_seq_cst) != kUntilWoken) return;
-  wake_background_thread();
+  const ProcessPage* mine = process_page();
+  if (mine != nullptr && mine->sleep.load(std::memory_order_relaxed) == kUntilWoken) {
+    wake_background_thread();
+  }
 }
 
 }  // namespace hakmem

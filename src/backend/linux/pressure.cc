@@ -47,11 +47,11 @@ void find_pressure_sources(PressureSources& sources, size_t process_limit_bytes,
   sources.stall.watch(sources.cgroup.pressure_file(), machine.text);
 }
 
-PressureReading read_pressure(PressureSources& sources) {
+PressureReading read_pressure(PressureSources& sources, bool may_hold) {
   MemoryShare process{.limit_bytes = sources.process_limit_bytes, .used_bytes = 0};
   if (process.limit_bytes != SIZE_MAX) process.used_bytes = process_resident_bytes();
   const CgroupReading group = sources.cgroup.read();
-  const bool stall_fired = sources.stall.fired();
+  const bool stall_fired = may_hold && sources.stall.fired();
   const MemoryShare nearest = nearer_to_limit(process, group.share);
   return {.limit_bytes = nearest.limit_bytes,
           .used_bytes = nearest.used_bytes,

@@ -36,9 +36,10 @@ struct PressureSources {
 // that stays.
 void find_pressure_sources(PressureSources& sources, size_t process_limit_bytes, CgroupFiles files);
 
-// The first reading opens the stall trigger, one descriptor that stays (20 us). 4 us without a
-// limit of the cgroup, at most some 50 with one (kernel 6.18); the caller limits the rate.
-PressureReading read_pressure(PressureSources& sources);
+// `may_hold`: the stall trigger is asked, for which the first reading opens a descriptor that stays
+// (20 us). 4 us without a limit of the cgroup, at most some 50 with one (kernel 6.18); the caller
+// limits the rate.
+PressureReading read_pressure(PressureSources& sources, bool may_hold);
 
 // The price of memory in percent of the usual one: 100 while less than 75 % of the limit is used,
 // then twice as much every 5 % (200 at 80 %, 400 at 85 %, 800 at 90 %, 1600 at 95 %), linear

@@ -7,11 +7,15 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
+#include <atomic>
+
 #include "backend/linux/small_file.h"
 #include "base/system_call.h"
 
 namespace hakmem {
 namespace {
+
+constinit std::atomic<bool> commit_charged{false};
 
 // The number after `separators` spaces; 0 when there is none.
 size_t number_after(const char* text, size_t length, int separators) {
@@ -56,9 +60,14 @@ bool process_mappings_are_unlimited() {
   return limit_of(RLIMIT_AS) == SIZE_MAX && limit_of(RLIMIT_DATA) == SIZE_MAX;
 }
 
-bool process_commit_is_charged() {
+void refresh_commit_charge() {
   char mode;
-  return read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';
+  const bool charged = read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';
+  commit_charged.store(charged, std::memory_order_relaxed);
+}
+
+bool process_commit_is_charged() {
+  return commit_charged.load(std::memory_order_relaxed);
 }
 
 bool process_address_space_allows(size_t more, size_t reserved_uncommitted) {

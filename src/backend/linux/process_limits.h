@@ -9,7 +9,9 @@ namespace hakmem {
 
 MemoryLimits process_memory_limits();
 
-// See Backend::commit_is_charged; false without /proc.
+// See Backend::commit_is_charged: as it was at the last look, which opens a file. At start-up, and
+// by a thread of ours; false without /proc.
+void refresh_commit_charge();
 bool process_commit_is_charged();
 
 // See Backend::address_space_allows. One getrlimit; reads /proc/self/statm only under a limit.

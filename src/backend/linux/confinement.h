@@ -1,0 +1,17 @@
+// Owns: the signs that a program has given up rights, or put itself under a filter.
+// Called by: the background thread, before each of its steps.
+// Never: a descriptor of the program's table taken.
+#pragma once
+
+namespace hakmem {
+
+// From here on, by the calling thread. Without descriptors of its own, or without /proc, nothing is
+// watched.
+void watch_confinement();
+
+// Whether the process' first thread has other rights, filters or capabilities than the calling one,
+// which then is outside of what the program has set up; or the calling one has a filter more than it
+// began with. Reads two files of /proc, 25 us, at most every 10 ms.
+bool was_confined();
+
+}  // namespace hakmem
