@@ -78,8 +78,8 @@ struct Backend {
   bool (*guard)(void* start, size_t bytes);
   // The reverse: the pages read as zeros.
   void (*unguard)(void* start, size_t bytes);
-  // Keeps a metadata range out of core dumps.
-  void (*exclude_from_dump)(void* start, size_t bytes);
+  // For core dumps; what is reserved is none of their business, and metadata of little use.
+  void (*include_in_dump)(void* start, size_t bytes);
   // A private, writable mapping of its own; nullptr when the system has none.
   void* (*map)(size_t bytes, size_t alignment);
   void (*unmap)(void* start, size_t bytes);

@@ -30,7 +30,6 @@ constexpr size_t kMostLeftToThread = size_t{16} << 20;
 constexpr size_t kWorthAThread = size_t{4} << 20;
 
 constinit std::atomic<bool> allowed{false};
-constinit bool only_with_threads = true;
 constinit std::atomic<bool> lending{false};
 
 bool wants_ring() {
@@ -39,15 +38,12 @@ bool wants_ring() {
 
 // unshare(CLONE_NEWUSER) and its like fail in a process of several threads, and one ends when its
 // last thread does: ours is there only while the program has threads itself.
-uint32_t least_threads() {
-  return only_with_threads && !page_heap.has_deadlines() ? 2 : 1;
-}
+constinit uint32_t least_threads = 2;
 
 bool program_has_enough_threads() {
-  return threads_with_heap() >= least_threads();
+  return threads_with_heap() >= least_threads;
 }
 
-// Where a ring was asked for and is not to be had, the thread takes its place.
 bool may_have_thread() {
   if (!allowed.load(std::memory_order_relaxed)) return false;
   if (wants_ring() && is_deferred(Deferred::kModules)) return false;
@@ -127,7 +123,8 @@ constexpr BackgroundWork kWork{.begin = begin_work, .step = work, .sleeping = an
 void prepare_background() {
   const Configuration& settings = configuration();
   allowed.store(settings.has(Feature::background), std::memory_order_relaxed);
-  only_with_threads = !settings.is(Feature::background, "thread");
+  // Where a ring was asked for and is not to be had, a thread takes its place.
+  if (settings.is(Feature::background, "thread") || wants_ring()) least_threads = 1;
   // Where nothing is kept there is nothing to hand over.
   if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }

@@ -61,11 +61,11 @@ void apply_to_knobs(const Configuration& settings) {
 PurgeRung first_purge_rung(const Configuration& settings) {
   switch (settings.purge) {
     case PurgeMethod::automatic:
+    case PurgeMethod::madvise:
+      return PurgeRung::kMadvise;
     case PurgeMethod::process_madvise:
     case PurgeMethod::uring:
       return PurgeRung::kProcessMadvise;
-    case PurgeMethod::madvise:
-      return PurgeRung::kMadvise;
     case PurgeMethod::off:
       return PurgeRung::kNone;
   }

@@ -32,7 +32,6 @@ ThreadHeap* make_heap(HeapState state) {
     const Backend& backend = page_heap.backend();
     void* chunk = backend.map(kChunkBytes, backend.page_size());
     if (chunk == nullptr) return nullptr;
-    backend.exclude_from_dump(chunk, kChunkBytes);
     chunk_next = static_cast<char*>(chunk);
     chunk_end = chunk_next + kChunkBytes;
     chunk_bytes += kChunkBytes;

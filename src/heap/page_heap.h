@@ -212,6 +212,7 @@ class PageHeap {
   bool is_free(const Region& region, uint32_t slice, Slices length) const;
   size_t reserved_uncommitted() const;
   bool commit(Region& region, uint32_t slice, Slices length);
+  bool commit_data(void* start, size_t bytes);
   void promote(const HugePage& page);
   // Promoted huge pages of a span, in a row, that nothing has used since they had no memory. All
   // but the first are the span's alone.

@@ -73,14 +73,18 @@ bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
     const uintptr_t start =
         region.base + HugePages{index}.bytes() + (size_t{metadata} << kSliceShift);
     const uintptr_t stop = region.base + HugePages{end}.bytes();
-    if (!backend_->address_space_allows(stop - start, reserved_uncommitted()) ||
-        !backend_->commit(reinterpret_cast<void*>(start), stop - start)) {
-      return false;
-    }
+    if (!commit_data(reinterpret_cast<void*>(start), stop - start)) return false;
     mark_committed(region, index, end);
     count(counters.committed_bytes, stop - start);
     index = end;
   }
+  return true;
+}
+
+bool PageHeap::commit_data(void* start, size_t bytes) {
+  if (!backend_->address_space_allows(bytes, reserved_uncommitted())) return false;
+  if (!backend_->commit(start, bytes)) return false;
+  backend_->include_in_dump(start, bytes);
   return true;
 }
 
@@ -96,10 +100,7 @@ void PageHeap::mark_committed(Region& region, uint32_t first, uint32_t end) {
 
 bool PageHeap::grow_committed(Region& region, uint32_t first, HugePages pages, Backing backing) {
   void* start = reinterpret_cast<void*>(region.base + HugePages{first}.bytes());
-  if (!backend_->address_space_allows(pages.bytes(), reserved_uncommitted()) ||
-      !backend_->commit(start, pages.bytes())) {
-    return false;
-  }
+  if (!commit_data(start, pages.bytes())) return false;
   if (!grow(region, {first + pages.count - region.watermark}, backing)) {
     backend_->decommit(start, pages.bytes());
     return false;

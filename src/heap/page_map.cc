@@ -54,9 +54,7 @@ size_t preferred_region_size(const MemoryLimits& limits) {
 }
 
 bool commit_metadata(const Backend& backend, uintptr_t start, size_t bytes) {
-  if (!backend.commit(reinterpret_cast<void*>(start), bytes)) return false;
-  backend.exclude_from_dump(reinterpret_cast<void*>(start), bytes);
-  return true;
+  return backend.commit(reinterpret_cast<void*>(start), bytes);
 }
 
 bool commit_descriptors(const Backend& backend, Region& region, size_t needed) {

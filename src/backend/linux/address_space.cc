@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "backend/linux/kernel_clock.h"
 #include "backend/linux/linux_backend.h"
 #include "backend/linux/process_limits.h"
 #include "backend/linux/purge_ladder.h"
@@ -54,11 +54,17 @@ void prefer_small_pages(void* start, size_t bytes) {
   system_call(SYS_madvise, start, bytes, MADV_NOHUGEPAGE);
 }
 
+// A debugger writes all that is mapped to its dump (gcore), 13 GB of a reservation.
+void prepare_reserved(void* start, size_t bytes) {
+  prefer_small_pages(start, bytes);
+  system_call(SYS_madvise, start, bytes, MADV_DONTDUMP);
+}
+
 // Without MAP_NORESERVE: address space without access is not charged, and the commit is, so that
 // the kernel's overcommit heuristic refuses what it would refuse of mmap.
 void* reserve(size_t bytes, size_t alignment) {
   void* start = map_aligned(bytes, alignment, PROT_NONE);
-  if (start != nullptr) prefer_small_pages(start, bytes);
+  if (start != nullptr) prepare_reserved(start, bytes);
   return start;
 }
 
@@ -66,32 +72,42 @@ void* map(size_t bytes, size_t alignment) {
   return map_aligned(bytes, alignment, PROT_READ | PROT_WRITE);
 }
 
+// Libraries that register memory with devices (RDMA, MPI) put themselves in front of libc's
+// functions to hear of pages that leave their address: those that take pages away are called by
+// name. None of them is a cancellation point.
 void unmap(void* start, size_t bytes) {
-  system_call(SYS_munmap, start, bytes);
+  const int saved = errno;
+  munmap(start, bytes);
+  errno = saved;
 }
 
 bool commit(void* start, size_t bytes) {
   return system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE) == 0;
 }
 
-// A new mapping over the old one, with the advice of reserved memory.
+// A new mapping over the old one.
 bool map_anew(void* start, size_t bytes, int protection) {
   if (failed(system_call(SYS_mmap, start, bytes, protection,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1))) {
     return false;
   }
-  prefer_small_pages(start, bytes);
+  if (protection == PROT_NONE) {
+    prepare_reserved(start, bytes);
+  } else {
+    prefer_small_pages(start, bytes);
+  }
   return true;
-}
-
-// Neither MADV_DONTNEED nor mprotect lowers Committed_AS.
-bool decommit(void* start, size_t bytes) {
-  return map_anew(start, bytes, PROT_NONE);
 }
 
 bool purge_one(void* start, size_t bytes) {
   const AddressRange range{start, bytes};
   return purge_ranges(&range, 1) == 1;
+}
+
+// Neither MADV_DONTNEED nor mprotect lowers Committed_AS.
+bool decommit(void* start, size_t bytes) {
+  if (!purge_one(start, bytes)) return false;
+  return map_anew(start, bytes, PROT_NONE);
 }
 
 // mincore(2) answers ENOMEM for unmapped addresses and touches nothing. Where it is refused nothing
@@ -138,7 +154,7 @@ bool renew(void* start, size_t bytes) {
 }
 
 bool guard(void* start, size_t bytes) {
-  return system_call(SYS_madvise, start, bytes, MADV_GUARD_INSTALL) == 0;
+  return advise_by_name(start, bytes, MADV_GUARD_INSTALL) == 0;
 }
 
 void unguard(void* start, size_t bytes) {
@@ -149,14 +165,8 @@ void promote(void* start, size_t bytes) {
   system_call(SYS_madvise, start, bytes, MADV_HUGEPAGE);
 }
 
-uint64_t nanoseconds_of(clockid_t clock) {
-  timespec now;
-  clock_gettime(clock, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 uint64_t cpu_time() {
-  return nanoseconds_of(CLOCK_THREAD_CPUTIME_ID);
+  return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t first_touch(void* start, size_t bytes) {
@@ -172,11 +182,11 @@ bool populate(void* start, size_t bytes) {
 }
 
 uint64_t coarse_time() {
-  return nanoseconds_of(CLOCK_MONOTONIC_COARSE);
+  return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
-void exclude_from_dump(void* start, size_t bytes) {
-  system_call(SYS_madvise, start, bytes, MADV_DONTDUMP);
+void include_in_dump(void* start, size_t bytes) {
+  system_call(SYS_madvise, start, bytes, MADV_DODUMP);
 }
 
 }  // namespace
@@ -198,7 +208,7 @@ constinit const Backend kLinuxBackend = {
     .renew = renew,
     .guard = guard,
     .unguard = unguard,
-    .exclude_from_dump = exclude_from_dump,
+    .include_in_dump = include_in_dump,
     .map = map,
     .unmap = unmap,
     .is_mapped = is_mapped,

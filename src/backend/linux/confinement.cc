@@ -8,9 +8,9 @@
 #include <time.h>
 
 #include <cstdint>
-#include <iterator>
 
 #include "backend/linux/background_thread.h"
+#include "backend/linux/kernel_clock.h"
 #include "base/environment.h"
 #include "base/system_call.h"
 #include "base/units.h"
@@ -69,12 +69,6 @@ bool differs() {
          own.filters != filters_at_start;
 }
 
-uint64_t coarse_time() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
 }  // namespace
 
 void watch_confinement() {
@@ -88,7 +82,7 @@ void watch_confinement() {
 
 bool was_confined() {
   if (first_thread < 0 || own_thread < 0) return false;
-  const uint64_t now = coarse_time();
+  const uint64_t now = read_clock(CLOCK_MONOTONIC_COARSE);
   if (now - last_look < 10 * kMillisecond) return false;
   last_look = now;
   // libc gives new credentials to one thread after the other.

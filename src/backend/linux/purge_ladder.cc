@@ -4,7 +4,8 @@
 #include "backend/linux/purge_ladder.h"
 
 #include <errno.h>
-#include <linux/mman.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include <algorithm>
@@ -25,7 +26,8 @@ static_assert(sizeof(AddressRange) == sizeof(iovec));
 static_assert(offsetof(AddressRange, start) == offsetof(iovec, iov_base));
 static_assert(offsetof(AddressRange, bytes) == offsetof(iovec, iov_len));
 
-constinit std::atomic<PurgeRung> rung{PurgeRung::kProcessMadvise};
+constinit std::atomic<PurgeRung> rung{PurgeRung::kMadvise};
+constinit std::atomic<uint32_t> proved_rungs{0};  // a bit for each
 constinit std::atomic<PurgeRanges> ring_purge{nullptr};
 
 void step_down_from(PurgeRung failed) {
@@ -39,7 +41,7 @@ size_t purge_one_by_one(const AddressRange* ranges, size_t count) {
   for (size_t index = 0; index < count; ++index) {
     long result = -EAGAIN;
     for (int tries = 0; tries < kTries && result == -EAGAIN; ++tries) {
-      result = system_call(SYS_madvise, ranges[index].start, ranges[index].bytes, MADV_DONTNEED);
+      result = advise_by_name(ranges[index].start, ranges[index].bytes, MADV_DONTNEED);
     }
     if (result != 0) return index;
   }
@@ -77,6 +79,63 @@ Progress purge_by_process_madvise(const AddressRange* ranges, size_t count) {
   return {done, false};
 }
 
+uint32_t bit_of(PurgeRung which) {
+  return uint32_t{1} << static_cast<uint32_t>(which);
+}
+
+bool is_proved(PurgeRung which) {
+  return which == PurgeRung::kNone || (proved_rungs.load(std::memory_order_relaxed) & bit_of(which)) != 0;
+}
+
+size_t purge_by_ladder(const AddressRange* ranges, size_t count) {
+  size_t done = 0;
+  if (purge_rung() == PurgeRung::kNone) return 0;
+  if (purge_rung() == PurgeRung::kRing) {
+    const PurgeRanges purge = ring_purge.load(std::memory_order_relaxed);
+    if (purge != nullptr) done = purge(ranges, count);
+    if (done == count) return count;
+    if (done == 0) step_down_from(PurgeRung::kRing);
+  }
+  bool refused = false;
+  if (purge_rung() == PurgeRung::kProcessMadvise) {
+    // One range alone costs less by the older call.
+    if (count - done > 1) {
+      const Progress progress = purge_by_process_madvise(ranges + done, count - done);
+      refused = progress.refused;
+      done += progress.purged;
+    }
+  }
+  const size_t by_madvise = purge_one_by_one(ranges + done, count - done);
+  // What the range itself forbids both calls refuse.
+  if (refused && by_madvise > 0) step_down_from(PurgeRung::kProcessMadvise);
+  return done + by_madvise;
+}
+
+// Emulators, and kernels that imitate Linux, answer 0 and do nothing. Two ranges, for one alone
+// always goes by madvise.
+void prove_rung() {
+  const PurgeRung tried = purge_rung();
+  const size_t page = getauxval(AT_PAGESZ);
+  const long mapped =
+      system_call(SYS_mmap, 0, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  if (static_cast<unsigned long>(mapped) > -4096ul) return;
+  system_call(SYS_munlock, mapped, 3 * page);  // after mlockall
+  auto* first = reinterpret_cast<volatile char*>(mapped);
+  volatile char* last = first + 2 * page;
+  *first = 1;
+  *last = 1;
+  const AddressRange ranges[] = {{const_cast<char*>(first), page}, {const_cast<char*>(last), page}};
+  const bool all = purge_by_ladder(ranges, 2) == 2;
+  const bool gone = *first == 0 && *last == 0;
+  system_call(SYS_munmap, mapped, 3 * page);
+  if (!all || purge_rung() != tried) return;
+  if (gone) {
+    proved_rungs.fetch_or(bit_of(tried), std::memory_order_relaxed);
+  } else {
+    step_down_from(tried);
+  }
+}
+
 }  // namespace
 
 void start_purging_at(PurgeRung first) {
@@ -105,33 +164,25 @@ const char* purge_rung_name(PurgeRung which) {
   return "";
 }
 
+int advise_by_name(void* start, size_t bytes, int advice) {
+  const int saved = errno;
+  const int result = madvise(start, bytes, advice) == 0 ? 0 : -errno;
+  errno = saved;
+  return result;
+}
+
 size_t purge_ranges(const AddressRange* ranges, size_t count) {
-  size_t done = 0;
-  if (purge_rung() == PurgeRung::kNone) return 0;
-  if (purge_rung() == PurgeRung::kRing) {
-    const PurgeRanges purge = ring_purge.load(std::memory_order_relaxed);
-    if (purge != nullptr) done = purge(ranges, count);
-    if (done == count) return count;
-    if (done == 0) step_down_from(PurgeRung::kRing);
-  }
-  bool refused = false;
-  if (purge_rung() == PurgeRung::kProcessMadvise) {
-    // One range alone costs less by the older call.
-    if (count - done > 1) {
-      const Progress progress = purge_by_process_madvise(ranges + done, count - done);
-      refused = progress.refused;
-      done += progress.purged;
-    }
-  }
-  const size_t by_madvise = purge_one_by_one(ranges + done, count - done);
-  // What the range itself forbids both calls refuse.
-  if (refused && by_madvise > 0) step_down_from(PurgeRung::kProcessMadvise);
-  return done + by_madvise;
+  PurgeRung tried;
+  do {
+    tried = purge_rung();
+    if (!is_proved(tried)) prove_rung();
+  } while (purge_rung() != tried);
+  return purge_by_ladder(ranges, count);
 }
 
 bool lazily_free_range(void* start, size_t bytes) {
   if (purge_rung() == PurgeRung::kNone) return false;
-  return system_call(SYS_madvise, start, bytes, MADV_FREE) == 0;
+  return advise_by_name(start, bytes, MADV_FREE) == 0;
 }
 
 }  // namespace hakmem

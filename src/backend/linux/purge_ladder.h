@@ -10,12 +10,14 @@
 
 namespace hakmem {
 
-// From the best down; each is tried once, and what answers EPERM (a container's filter), ENOSYS,
-// EBADF or EINVAL (a kernel without it) is not asked again in this process.
+// What answers EPERM (a container's filter), ENOSYS, EBADF or EINVAL (a kernel without it), or says
+// that it has purged what it has not (emulators), is not asked again in this process.
 enum class PurgeRung : uint8_t {
-  kRing,            // io_uring: waits for the kernel's workers; only where it is asked for
+  // Only where they are asked for: who registers memory with devices (RDMA, MPI) puts himself in
+  // front of libc's madvise to hear of pages that go, and of these he hears nothing.
+  kRing,            // io_uring: waits for the kernel's workers
   kProcessMadvise,  // process_madvise(2) on the process itself: many ranges, one call; Linux 6.15
-  kMadvise,         // madvise(2), range by range: everywhere
+  kMadvise,         // madvise(2), range by range
   kNone,            // memory is not given back
 };
 
@@ -31,7 +33,11 @@ void set_ring_purge(PurgeRanges purge);
 PurgeRung purge_rung();
 const char* purge_rung_name(PurgeRung rung);
 
-// See Backend::purge. Thread-safe.
+// madvise(2) by libc's name, for advice that takes pages away; a negative errno value on failure,
+// errno itself stays.
+int advise_by_name(void* start, size_t bytes, int advice);
+
+// See Backend::purge. Thread-safe. Each rung is tried on pages of its own before it is trusted.
 size_t purge_ranges(const AddressRange* ranges, size_t count);
 // See Backend::lazily_free; refused as well where memory is not given back.
 bool lazily_free_range(void* start, size_t bytes);
