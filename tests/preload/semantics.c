@@ -176,11 +176,15 @@ static void introspection(void) {
   const struct mallinfo2 during = mallinfo2();
   if (!minimal) {
     CHECK(during.uordblks >= 10 << 20 && during.arena >= 10 << 20);
+    CHECK(during.uordblks + during.fordblks == during.arena);
+    CHECK(during.ordblks > 0 && during.hblks == 0 && during.hblkhd == 0);
   }
   const struct mallinfo narrow = mallinfo();
   if (!minimal) CHECK(narrow.uordblks >= 10 << 20);
   memset(block, 1, 10 << 20);
   free(block);
+  const struct mallinfo2 after = mallinfo2();
+  if (!minimal) CHECK(after.uordblks + (10 << 20) <= during.uordblks);
   const int trimmed = malloc_trim(0);
   CHECK(trimmed == 0 || trimmed == 1);
   if (!minimal) CHECK(trimmed == 1);
