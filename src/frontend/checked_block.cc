@@ -48,11 +48,12 @@ uint64_t hash_of_gone(const CheckedBlock& block, size_t distance) {
 }
 
 uint64_t seal_of(uint64_t hash, BlockState state) {
-  return mixed(hash + static_cast<uint64_t>(state)) | kNoZeroBytes;
+  constexpr uint64_t kApart = 0x9e3779b97f4a7c15;
+  return (hash + kApart * static_cast<uint64_t>(state)) | kNoZeroBytes;
 }
 
 uint16_t witness_of(uint64_t hash) {
-  return static_cast<uint16_t>(mixed(~hash));
+  return static_cast<uint16_t>(hash >> 48);
 }
 
 class Canary {

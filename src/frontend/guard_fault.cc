@@ -37,13 +37,22 @@ long kernel_sigaction(int signal, const KernelAction* action, KernelAction* befo
   return system_call(SYS_rt_sigaction, signal, action, before, sizeof action->mask);
 }
 
-// Where a handler returns to; the kernel of aarch64 has its own. The instructions are libc's, by
-// which debuggers know the frame.
+// Where a handler returns to; the kernel of aarch64 has its own. Debuggers know the frame by libc's
+// name and instructions, where nothing else describes it.
 #if defined(__x86_64__)
 constexpr unsigned long kRestorerFlag = 0x04000000;
-[[gnu::naked]] void restore() {
-  __asm__("movq $15, %rax\n\tsyscall");
-}
+__asm__(R"(
+  .pushsection .text
+  .p2align 4
+  nop
+  .type __restore_rt, @function
+__restore_rt:
+  movq $15, %rax
+  syscall
+  .size __restore_rt, . - __restore_rt
+  .popsection
+)");
+extern "C" [[gnu::visibility("hidden")]] void restore() __asm__("__restore_rt");
 #else
 constexpr unsigned long kRestorerFlag = 0;
 constexpr void (*restore)() = nullptr;
