@@ -30,13 +30,14 @@ void* aligned_or_invalid(size_t alignment, size_t size, const void* site) {
 
 }  // namespace
 
-// posix_memalign(3p): returns the error, leaves errno and, on failure, *result alone.
+// posix_memalign(3p): returns the error; on failure leaves *result alone. As glibc's: ENOMEM stands
+// in errno too.
 HAKMEM_EXPORT int posix_memalign(void** result, size_t alignment, size_t size) {
   if (!is_power_of_two(alignment) || alignment % sizeof(void*) != 0) return EINVAL;
   const int saved = errno;
   void* block = allocate_aligned_general(alignment, size, HAKMEM_CALL_SITE);
-  errno = saved;
   if (block == nullptr) return ENOMEM;
+  errno = saved;
   *result = block;
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/auxv.h>
 
 #include "base/bits.h"
+#include "heap/size_class.h"
 
 namespace hakmem {
 namespace {
@@ -26,18 +27,39 @@ uint64_t word_of(const void* pointer) {
   return static_cast<uint64_t>(reinterpret_cast<uintptr_t>(pointer));
 }
 
-uint64_t live_seal(const CheckedBlock& block) {
+// No byte of a seal or a canary is zero.
+constexpr uint64_t kNoZeroBytes = 0x8080808080808080;
+
+uint64_t hash_of(const CheckedBlock& block, uint64_t place) {
   uint64_t value = mixed(secret ^ word_of(&block));
   value = mixed(value ^ word_of(block.allocated_at));
   value = mixed(value ^ word_of(block.freed_at));
   value = mixed(value ^ block.size);
-  return mixed(value ^ (block.distance << 2 | block.guarded << 1 | block.hidden));
+  return mixed(value ^ place);
+}
+
+uint64_t hash_of(const CheckedBlock& block) {
+  return hash_of(block, block.distance << 2 | block.guarded << 1 | block.hidden);
+}
+
+// What a block that went back to the heap is sealed with: its own word is the heap's by then.
+uint64_t hash_of_gone(const CheckedBlock& block, size_t distance) {
+  return hash_of(block, distance << 2);
+}
+
+uint64_t seal_of(uint64_t hash, BlockState state) {
+  constexpr uint64_t kApart = 0x9e3779b97f4a7c15;
+  return (hash + kApart * static_cast<uint64_t>(state)) | kNoZeroBytes;
+}
+
+uint16_t witness_of(uint64_t hash) {
+  return static_cast<uint16_t>(hash >> 48);
 }
 
 class Canary {
  public:
   explicit Canary(const CheckedBlock& block)
-      : word_(mixed(secret + word_of(&block)) | 0x8080808080808080) {}
+      : word_(mixed(secret + word_of(&block)) | kNoZeroBytes) {}
 
   void write(char* from, const char* end) const {
     for (; from < end; ++from) *from = byte_at(from);
@@ -55,6 +77,10 @@ class Canary {
   const uint64_t word_;
 };
 
+bool has_front_canary(const CheckedBlock& block) {
+  return block.distance >= kFrontBytes + kFrontCanary;
+}
+
 const char* end_of_back_canary(const CheckedBlock& block, size_t page_size) {
   if (block.guarded) return guard_of(block, page_size);
   return block.bytes() + block.size + kBackCanary;
@@ -71,26 +97,37 @@ void draw_secret() {
   secret = mixed(random[0] ^ mixed(random[1] ^ word_of(&secret)));
 }
 
+// Whoever sees the seal sees the block that it vouches for; whoever sees the witness, the seal.
 void seal(CheckedBlock& block, BlockState state) {
-  const uint64_t live = live_seal(block);
-  const uint64_t word = state == BlockState::kLive ? live : ~live;
-  // Last: whoever sees the seal sees the block that it vouches for.
-  __atomic_store_n(&block.seal, word, __ATOMIC_RELEASE);
+  const uint64_t hash = hash_of(block);
+  __atomic_store_n(&block.seal, seal_of(hash, state), __ATOMIC_RELEASE);
+  __atomic_thread_fence(__ATOMIC_RELEASE);
+  block.witness = witness_of(hash);
 }
 
 BlockState state_of(const CheckedBlock& block) {
   const uint64_t word = __atomic_load_n(&block.seal, __ATOMIC_ACQUIRE);
-  const uint64_t live = live_seal(block);
-  if (word == live) return BlockState::kLive;
-  return word == ~live ? BlockState::kFreed : BlockState::kNeither;
+  const uint64_t hash = hash_of(block);
+  if (word == seal_of(hash, BlockState::kLive)) return BlockState::kLive;
+  return word == seal_of(hash, BlockState::kFreed) ? BlockState::kFreed : BlockState::kNeither;
 }
 
-void write_epitaph(CheckedBlock& block) {
-  block.epitaph = mixed(live_seal(block));
+bool is_witnessed(const CheckedBlock& block) {
+  const bool vouched = block.witness == witness_of(hash_of(block));
+  __atomic_thread_fence(__ATOMIC_ACQUIRE);
+  return vouched && state_of(block) == BlockState::kNeither;
 }
 
-bool has_epitaph(const CheckedBlock& block) {
-  return block.epitaph == mixed(live_seal(block));
+// Only blocks of slabs stay legible, and those lie as near to the record as they can.
+const char* bytes_of_gone(const CheckedBlock& block) {
+  for (size_t alignment = kMinimumBlock; alignment <= kSlabLimit; alignment *= 2) {
+    const size_t distance = round_up(kFrontBytes, alignment);
+    const uint64_t hash = hash_of_gone(block, distance);
+    if (block.seal == seal_of(hash, BlockState::kGone) || block.witness == witness_of(hash)) {
+      return reinterpret_cast<const char*>(&block) + distance;
+    }
+  }
+  return nullptr;
 }
 
 char* guard_of(const CheckedBlock& block, size_t page_size) {
@@ -100,7 +137,7 @@ char* guard_of(const CheckedBlock& block, size_t page_size) {
 
 void write_canaries(CheckedBlock& block, size_t page_size) {
   const Canary canary(block);
-  canary.write(block.bytes() - kFrontCanary, block.bytes());
+  if (has_front_canary(block)) canary.write(block.bytes() - kFrontCanary, block.bytes());
   canary.write(block.bytes() + block.size, end_of_back_canary(block, page_size));
 }
 
@@ -109,8 +146,9 @@ Damage damage_of(const CheckedBlock& block, size_t page_size) {
   if (!canary.is_whole(block.bytes() + block.size, end_of_back_canary(block, page_size))) {
     return Damage::kBehind;
   }
-  return canary.is_whole(block.bytes() - kFrontCanary, block.bytes()) ? Damage::kNone
-                                                                      : Damage::kBefore;
+  const bool whole =
+      !has_front_canary(block) || canary.is_whole(block.bytes() - kFrontCanary, block.bytes());
+  return whole ? Damage::kNone : Damage::kBefore;
 }
 
 void fill_freed(char* from, char* end) {

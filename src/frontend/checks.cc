@@ -13,13 +13,13 @@
 #include <string.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include "base/bits.h"
 #include "base/lock.h"
 #include "frontend/checked_block.h"
 #include "frontend/configuration.h"
 #include "frontend/examination.h"
+#include "frontend/guard_pages.h"
 #include "frontend/held_blocks.h"
 #include "frontend/misuse_report.h"
 #include "heap/arena.h"
@@ -34,17 +34,9 @@ namespace {
 constinit Lock checks_lock{LockRank::kChecks};
 constinit ThreadHeap* heap = nullptr;
 constinit HeldBlocks held;
-constinit std::atomic<bool> guards_work{true};
 
 size_t page_size() {
   return page_heap.backend().page_size();
-}
-
-bool install_guard(char* from, const char* end) {
-  if (!guards_work.load(std::memory_order_relaxed)) return false;
-  if (page_heap.backend().guard(from, static_cast<size_t>(end - from))) return true;
-  guards_work.store(false, std::memory_order_relaxed);
-  return false;
 }
 
 struct Room {
@@ -95,7 +87,7 @@ void place(CheckedBlock& block, const Room& room, size_t alignment, size_t size)
   if (!room.is_extent) return;
   block.distance = distance_from_end(room, alignment, size, page_size());
   char* guard = guard_of(block, page_size());
-  block.guarded = install_guard(guard, guard + page_size()) ? 1 : 0;
+  block.guarded = install_guards(guard, guard + page_size()) == Guarding::kDone ? 1 : 0;
   if (!block.guarded) block.distance = distance_from_end(room, alignment, size, kBackCanary);
 }
 
@@ -109,7 +101,6 @@ void* allocate(size_t alignment, size_t size, const void* site, bool zeroed) {
   auto& block = *static_cast<CheckedBlock*>(room.around.start);
   place(block, room, alignment, size);
   block.next = nullptr;
-  block.epitaph = 0;
   block.allocated_at = site;
   block.freed_at = nullptr;
   write_canaries(block, page_size());
@@ -134,16 +125,23 @@ char* end_of_visible(CheckedBlock& block) {
 
 // Where the kernel has guards, a freed extent holds no memory, and every access to it is a fault.
 // Where it has none, what is too much to hold gives its pages back, and is not looked at again.
+// True as well where pages became guards that nobody can take away.
 bool hide_pages(CheckedBlock& block) {
   char* from = first_page_to_hide(block);
   if (block.guarded) {
     char* guard = guard_of(block, page_size());
-    return from < guard && install_guard(from, guard);
+    if (from >= guard) return false;
+    if (install_guards(from, guard) != Guarding::kRefused) return true;
+  } else {
+    if (block.size <= HeldBlocks::kMostHeld / 2) return false;
+    const auto end =
+        round_down(reinterpret_cast<uintptr_t>(block.bytes() + block.size), page_size());
+    const AddressRange pages{from, end - reinterpret_cast<uintptr_t>(from)};
+    if (page_heap.backend().purge(&pages, 1) == 1) return true;
   }
-  if (block.size <= HeldBlocks::kMostHeld / 2) return false;
-  const auto end = round_down(reinterpret_cast<uintptr_t>(block.bytes() + block.size), page_size());
-  const AddressRange pages{from, end - reinterpret_cast<uintptr_t>(from)};
-  return page_heap.backend().purge(&pages, 1) == 1;
+  // What the kernel did before it refused may have taken them.
+  write_canaries(block, page_size());
+  return false;
 }
 
 void hide_contents(CheckedBlock& block) {
@@ -152,6 +150,7 @@ void hide_contents(CheckedBlock& block) {
 }
 
 const char* changed_after_free(CheckedBlock& block) {
+  if (state_of(block) != BlockState::kFreed) return block.bytes();
   const char* end = end_of_visible(block);
   const char* changed = first_changed(block.bytes(), end);
   if (changed != end) return changed;
@@ -163,21 +162,22 @@ const char* changed_after_free(CheckedBlock& block) {
   report_misuse(call, "memory was written after it was freed", changed, &suspect);
 }
 
-// Under the lock.
+bool open_guards(CheckedBlock& block) {
+  if (!block.guarded) return true;
+  char* guard = guard_of(block, page_size());
+  return remove_guards(block.hidden ? first_page_to_hide(block) : guard, guard + page_size());
+}
+
+// Under the lock. What cannot be opened stays a freed block for good.
 void give_back(CheckedBlock& block) {
   const EnclosingBlock around = enclosing_block(&block);
-  if (block.guarded) {
-    char* guard = guard_of(block, page_size());
-    char* from = block.hidden ? first_page_to_hide(block) : guard;
-    page_heap.backend().unguard(from, static_cast<size_t>(guard + page_size() - from));
-  }
+  if (!open_guards(block)) return;
   if (around.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent) {
     unmark_interior(*around.span);
   }
-  write_epitaph(block);
-  block.seal = 0;
-  // Where the heap has the mark of a free block.
-  block.next = nullptr;
+  block.guarded = 0;
+  block.hidden = 0;
+  seal(block, BlockState::kGone);
   arena_free(*heap, &block, "free");
 }
 
@@ -196,6 +196,35 @@ void let_go(CheckedBlock& block, const Call& call) {
 
 void let_go_of_held(bool all, const Call& call) {
   while (CheckedBlock* block = pop_held(all)) let_go(*block, call);
+}
+
+// A program may free what it has made read-only; libc unmaps blocks of this size.
+void restore_access_to(const void* address) {
+  const EnclosingBlock around = enclosing_block(address);
+  if (heap == nullptr || around.start == nullptr || around.span->heap != heap) return;
+  if (around.span->kind.load(std::memory_order_relaxed) != SpanKind::kExtent) return;
+  auto* start = static_cast<char*>(around.start);
+  restore_access(start, start + around.bytes);
+}
+
+// realloc's, where there is no memory to move to. A guard page would be too far away.
+void shrink(CheckedBlock& block, size_t size) {
+  LockGuard guard(checks_lock);
+  if (!open_guards(block)) return;
+  block.guarded = 0;
+  block.size = size;
+  write_canaries(block, page_size());
+  seal(block, BlockState::kLive);
+}
+
+Finding examine_block(const void* address, const Call& call) {
+  Finding finding;
+  {
+    LockGuard guard(checks_lock);
+    finding = examine(heap, address);
+  }
+  report_if_wrong(finding, call, address);
+  return finding;
 }
 
 const char* find_change_among_held(Suspect& suspect) {
@@ -223,6 +252,7 @@ void* checked_allocate_zeroed(size_t size, const void* site) {
 }
 
 bool checked_free(void* address, size_t size, const Call& call) {
+  restore_access_to(address);
   Finding finding;
   {
     LockGuard guard(checks_lock);
@@ -250,22 +280,20 @@ bool checked_free(void* address, size_t size, const Call& call) {
 }
 
 bool checked_size(void* address, const Call& call, size_t& size) {
-  Finding finding;
-  {
-    LockGuard guard(checks_lock);
-    finding = examine(heap, address);
-  }
-  report_if_wrong(finding, call, address);
+  const Finding finding = examine_block(address, call);
   size = finding.suspect.size;
   return finding.block != nullptr;
 }
 
 bool checked_reallocate(void* address, size_t size, const Call& call, void*& result) {
-  size_t old_size;
-  if (!checked_size(address, call, old_size)) return false;
+  const Finding finding = examine_block(address, call);
+  if (finding.block == nullptr) return false;
+  const size_t old_size = finding.suspect.size;
   result = checked_allocate(kMinimumBlock, size, call.site);
   if (result == nullptr) {
-    if (size <= old_size) result = address;
+    if (size > old_size) return true;
+    shrink(*finding.block, size);
+    result = address;
     return true;
   }
   memcpy(result, address, std::min(size, old_size));
@@ -275,6 +303,11 @@ bool checked_reallocate(void* address, size_t size, const Call& call, void*& res
 
 void release_held_blocks(const Call& call) {
   let_go_of_held(true, call);
+}
+
+size_t held_bytes() {
+  LockGuard guard(checks_lock);
+  return held.bytes();
 }
 
 void check_all_blocks(const Call& call) {

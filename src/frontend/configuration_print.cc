@@ -61,7 +61,7 @@ void print_configuration(int descriptor) {
   line.send(descriptor);
   if (settings.mode == Mode::learning || settings.mode == Mode::research) {
     line.text("  this version does not learn yet: ").text(mode_name(settings.mode));
-    line.text(" runs as balanced with statistics").send(descriptor);
+    line.text(" runs as balanced").send(descriptor);
   }
   for (const FeatureDescription& feature : kFeatures) print_feature(feature, descriptor);
   line.text("  option    large_threshold ").decimal(settings.large_threshold).send(descriptor);

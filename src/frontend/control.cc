@@ -10,6 +10,7 @@
 #include "frontend/configuration.h"
 #include "frontend/export.h"
 #include "frontend/huge_pages.h"
+#include "frontend/statistics.h"
 #include "frontend/statistics_print.h"
 #include "frontend/upkeep.h"
 #include "frontend/version.h"
@@ -70,7 +71,7 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
     errno = EINVAL;
     return -1;
   }
-  const HeapStatistics heap = heap_statistics();
+  const HeapStatistics heap = statistics_of_heap();
   const NearestLimit limit = nearest_limit();
   const CostEstimates& costs = cost_estimates();
   const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };

@@ -10,6 +10,8 @@ namespace hakmem {
 namespace {
 
 constexpr const char* kNotAStart = "invalid pointer, not the start of a block";
+constexpr const char* kFreedBefore = "block was freed before (double free or use after free)";
+constexpr const char* kOverwrittenBefore = "bytes before the block were overwritten";
 
 // What the heap writes into a free block.
 bool is_marked_free(const CheckedBlock& block, const Span& span) {
@@ -21,7 +23,7 @@ const char* what_is_damaged(const CheckedBlock& block) {
     case Damage::kNone:
       return nullptr;
     case Damage::kBefore:
-      return "bytes before the block were overwritten";
+      return kOverwrittenBefore;
     case Damage::kBehind:
       return "bytes behind the block were overwritten";
   }
@@ -34,21 +36,36 @@ const char* what_is_wrong(const CheckedBlock& block, const Span& span, const voi
     case BlockState::kLive:
       return is_start ? what_is_damaged(block) : kNotAStart;
     case BlockState::kFreed:
-      return is_start ? "block was freed before (double free or use after free)" : kNotAStart;
+      return is_start ? kFreedBefore : kNotAStart;
+    case BlockState::kGone:
     case BlockState::kNeither:
-      if (!is_marked_free(block, span)) return "the record before the block was overwritten";
-      return is_start && has_epitaph(block)
-                 ? "block was freed long ago (double free or use after free)"
-                 : kNotAStart;
+      break;
   }
-  __builtin_unreachable();
+  if (is_marked_free(block, span)) {
+    return address == bytes_of_gone(block)
+               ? "block was freed long ago (double free or use after free)"
+               : kNotAStart;
+  }
+  if (!is_witnessed(block)) return "the record before the block was overwritten";
+  if (!is_start) return kNotAStart;
+  return block.freed_at == nullptr ? kOverwrittenBefore : kFreedBefore;
+}
+
+bool is_legible(const CheckedBlock& block, const Span& span) {
+  if (state_of(block) != BlockState::kNeither) return true;
+  return is_marked_free(block, span) ? bytes_of_gone(block) != nullptr : is_witnessed(block);
 }
 
 Finding look_at(CheckedBlock& block, const Span& span, const void* address) {
   return {.block = &block,
           .wrong = what_is_wrong(block, span, address),
-          .legible = state_of(block) != BlockState::kNeither || has_epitaph(block),
+          .legible = is_legible(block, span),
           .suspect = suspect_of(block)};
+}
+
+// A live block whose seal was written over; of a freed one the queue tells.
+bool has_lost_seal(const CheckedBlock& block, const Span& span) {
+  return !is_marked_free(block, span) && block.freed_at == nullptr && is_witnessed(block);
 }
 
 // Live blocks are whole while the checks' lock is held: frees take it first, and a new block is
@@ -61,7 +78,7 @@ Finding find_damage_in(const ThreadHeap* heap, const Span& span) {
   const uint32_t blocks = is_extent ? 1 : span.carved.load(std::memory_order_relaxed);
   for (uint32_t index = 0; index < blocks; ++index) {
     auto& block = *reinterpret_cast<CheckedBlock*>(start + size_t{index} * span.block_size);
-    if (state_of(block) != BlockState::kLive) continue;
+    if (state_of(block) != BlockState::kLive && !has_lost_seal(block, span)) continue;
     const Finding finding = look_at(block, span, block.bytes());
     if (finding.wrong != nullptr) return finding;
   }

@@ -1,6 +1,6 @@
 // Owns: glibc's tuning and introspection functions.
 // Called by: the program.
-// Never: a number made up; what we do not keep is 0.
+// Never: a number made up; what we do not have is 0 (fast bins, and blocks mapped one by one).
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "frontend/configuration.h"
 #include "frontend/export.h"
 #include "frontend/libc_malloc.h"
+#include "frontend/statistics.h"
 #include "frontend/statistics_print.h"
 #include "heap/heap.h"
 
@@ -38,9 +39,10 @@ HAKMEM_EXPORT int malloc_trim(size_t keep) {
 HAKMEM_EXPORT struct mallinfo2 mallinfo2() {
   const LibcMalloc* libc = libc_in_charge();
   if (libc != nullptr && libc->mallinfo2 != nullptr) return libc->mallinfo2();
-  const HeapStatistics heap = heap_statistics();
+  const HeapStatistics heap = statistics_of_heap();
   struct mallinfo2 information {};
   information.arena = heap.mapped_bytes;
+  information.ordblks = heap.free_blocks;
   information.uordblks = heap.allocated_bytes;
   information.fordblks =
       heap.mapped_bytes > heap.allocated_bytes ? heap.mapped_bytes - heap.allocated_bytes : 0;
@@ -86,7 +88,7 @@ HAKMEM_EXPORT int mallopt(int parameter, int value) {
 HAKMEM_EXPORT int malloc_info(int options, FILE* stream) {
   if (const LibcMalloc* libc = libc_in_charge()) return libc->malloc_info(options, stream);
   if (options != 0) return EINVAL;
-  const HeapStatistics heap = heap_statistics();
+  const HeapStatistics heap = statistics_of_heap();
   const int written = fprintf(stream,
                               "<malloc version=\"hakmem-1\">\n"
                               "<total type=\"allocated\" size=\"%zu\"/>\n"

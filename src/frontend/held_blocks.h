@@ -7,6 +7,7 @@
 
 #include "base/store_order.h"
 #include "frontend/checked_block.h"
+#include "heap/enclosing_block.h"
 
 namespace hakmem {
 
@@ -36,6 +37,7 @@ class HeldBlocks {
   }
 
   CheckedBlock* first() const { return first_; }
+  size_t bytes() const { return held_ + hidden_; }
 
   // In a child of a fork whose lost thread was changing the queue: what is linked is in it.
   void mend() {
@@ -48,8 +50,11 @@ class HeldBlocks {
   }
 
  private:
+  // As the heap counts them.
   static size_t cost_of(const CheckedBlock& block) {
-    return block.distance + block.size + kBackCanary;
+    const EnclosingBlock around = enclosing_block(&block);
+    const bool is_extent = around.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent;
+    return is_extent ? Slices{around.span->slices}.bytes() : around.bytes;
   }
   size_t& bytes_of(const CheckedBlock& block) { return block.hidden ? hidden_ : held_; }
 

@@ -3,7 +3,10 @@
 // Never: two names for one thing.
 #include "frontend/statistics.h"
 
+#include <algorithm>
+
 #include "backend/linux/process_limits.h"
+#include "frontend/checks.h"
 #include "frontend/huge_pages.h"
 #include "frontend/upkeep.h"
 #include "heap/heap.h"
@@ -24,8 +27,14 @@ static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
 
+HeapStatistics statistics_of_heap() {
+  HeapStatistics heap = heap_statistics();
+  if (checks_are_on()) heap.allocated_bytes -= std::min(heap.allocated_bytes, held_bytes());
+  return heap;
+}
+
 size_t collect_statistics(Statistic* statistics) {
-  const HeapStatistics heap = heap_statistics();
+  const HeapStatistics heap = statistics_of_heap();
   const CostEstimates& costs = cost_estimates();
   const auto purge = [&](MemoryKind kind) { return costs.purge_per_mib(kind); };
   const auto fault = [&](MemoryKind kind) { return costs.fault_per_mib(kind); };

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "heap/heap.h"
+
 namespace hakmem {
 
 // What the kernel does not tell.
@@ -22,5 +24,8 @@ inline constexpr size_t kMostStatistics = 96;
 // Fills `statistics`, which has room for kMostStatistics; returns how many. Takes a walk over all
 // slabs.
 size_t collect_statistics(Statistic* statistics);
+
+// The heap's, as the program sees it: what the checks hold back counts as free.
+HeapStatistics statistics_of_heap();
 
 }  // namespace hakmem

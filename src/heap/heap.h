@@ -48,6 +48,7 @@ uint64_t heap_maintain();
 
 struct HeapStatistics {
   size_t allocated_bytes;     // in live blocks, rounded up to their class
+  size_t free_blocks;         // of slabs, their unused ends and cached extents as one each
   size_t active_bytes;        // in slabs and extents that hold live blocks
   size_t retained_bytes;      // free, kept backed for reuse
   size_t lent_bytes;          // of those, lent to the kernel until a deadline

@@ -45,11 +45,12 @@ HeapStatistics heap_statistics() {
       const size_t bytes = Slices{span.slices}.bytes();
       switch (span.kind.load(std::memory_order_relaxed)) {
         case SpanKind::kSlab: {
-          const size_t live =
-              size_t{live_blocks(span, region.base + (size_t{slice} << kSliceShift))} *
-              span.block_size;
-          sum.allocated_bytes += live;
+          const uint32_t live = live_blocks(span, region.base + (size_t{slice} << kSliceShift));
+          const uint32_t carved = span.carved.load(std::memory_order_relaxed);
+          sum.allocated_bytes += size_t{live} * span.block_size;
           if (live > 0) sum.active_bytes += bytes;
+          if (carved > live) sum.free_blocks += carved - live;
+          if (carved < span.capacity) ++sum.free_blocks;
           break;
         }
         case SpanKind::kExtent:
@@ -58,6 +59,7 @@ HeapStatistics heap_statistics() {
           break;
         case SpanKind::kCached:
           cached_bytes += bytes;
+          ++sum.free_blocks;
           break;
         case SpanKind::kFree:
         case SpanKind::kSlabInterior:

@@ -83,6 +83,22 @@ static int watched_mistake(const char* name, char* volatile p) {
     p[-1] = 0, free(p);
   } else if (strcmp(name, "underflow-large") == 0) {
     p = malloc(300000), p[-1] = 0, free(p);
+  } else if (strcmp(name, "underflow-word") == 0) {
+    memset(p - 8, 0, 8), free(p);
+  } else if (strcmp(name, "underflow-aligned") == 0) {
+    p = memalign(256, 33), p[-1] = 0, free(p);
+  } else if (strcmp(name, "underflow-kept") == 0) {
+    p[-1] = 0;
+  } else if (strcmp(name, "underflow-before-realloc") == 0) {
+    p[-1] = 0, sink = realloc(p, 200);
+  } else if (strcmp(name, "write-before-freed") == 0) {
+    free(p), p[-1] = 0;
+  } else if (strcmp(name, "double-after-write-before") == 0) {
+    free(p), p[-1] = 0, free(p);
+  } else if (strcmp(name, "double-long-ago") == 0) {
+    p = memalign(128, 33), free(p);
+    for (int k = 0; k < 200000; ++k) free(malloc(3000));
+    free(p);
   } else if (strcmp(name, "write-after-free") == 0) {
     free(p), p[99] = 0;
   } else if (strcmp(name, "write-after-free-and-reuse") == 0) {

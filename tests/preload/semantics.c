@@ -76,7 +76,8 @@ static void too_large(void) {
     CHECK(((char*)kept)[99] == 1);
     free(kept);
     void* result = &result;
-    CHECK(posix_memalign(&result, 64, size) == ENOMEM);
+    errno = 0;
+    CHECK(posix_memalign(&result, 64, size) == ENOMEM && errno == ENOMEM);
     CHECK(result == &result);
   }
   errno = 0;
@@ -103,7 +104,8 @@ static void alignments(void) {
   void* result = NULL;
   const size_t bad[] = {0, 3, 4, 24, 100, SIZE_MAX};
   for (size_t index = 0; index < sizeof bad / sizeof *bad; ++index) {
-    CHECK(posix_memalign(&result, bad[index], 8) == EINVAL);
+    errno = 1234;
+    CHECK(posix_memalign(&result, bad[index], 8) == EINVAL && errno == 1234);
     if (bad[index] == 4) continue;  // a power of two, which aligned_alloc takes
     errno = 0;
     fails(aligned_alloc(bad[index], 8), EINVAL);
@@ -140,6 +142,10 @@ static void reallocs(void) {
 }
 
 static void errno_is_kept(void) {
+  void* aligned;
+  errno = 1234;
+  CHECK(posix_memalign(&aligned, 64, 100000) == 0 && errno == 1234);
+  free(aligned);
   const size_t tried[] = {10, 5000, 100000, 3000000, 300000000};
   for (size_t index = 0; index < sizeof tried / sizeof *tried; ++index) {
     void* block = malloc(tried[index]);
@@ -168,11 +174,17 @@ static void other_names(void) {
 static void introspection(void) {
   void* block = malloc(10 << 20);
   const struct mallinfo2 during = mallinfo2();
-  if (!minimal) CHECK(during.uordblks >= 10 << 20 && during.arena >= 10 << 20);
+  if (!minimal) {
+    CHECK(during.uordblks >= 10 << 20 && during.arena >= 10 << 20);
+    CHECK(during.uordblks + during.fordblks == during.arena);
+    CHECK(during.ordblks > 0 && during.hblks == 0 && during.hblkhd == 0);
+  }
   const struct mallinfo narrow = mallinfo();
   if (!minimal) CHECK(narrow.uordblks >= 10 << 20);
   memset(block, 1, 10 << 20);
   free(block);
+  const struct mallinfo2 after = mallinfo2();
+  if (!minimal) CHECK(after.uordblks + (10 << 20) <= during.uordblks);
   const int trimmed = malloc_trim(0);
   CHECK(trimmed == 0 || trimmed == 1);
   if (!minimal) CHECK(trimmed == 1);
