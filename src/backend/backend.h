@@ -15,9 +15,8 @@ struct AddressRange {
 
 enum class MoveResult : uint8_t {
   kMoved,
-  kStayed,  // the memory is where it was, and will be the next time
-  kSplit,   // so it is, for the range lies in several mappings (before Linux 6.17)
-  kLost,    // so it is, but the target is inaccessible: there was no more memory for it
+  kStayed,  // both ranges are as accessible as they were, whatever memory they have
+  kLost,    // the target may be somebody else's by now
 };
 
 // What the process may use; read when a region is reserved.
@@ -65,9 +64,10 @@ struct Backend {
   // they keep their contents, and what is written is the program's again. Not for a part of a huge
   // page, which it would split. False where the kernel refuses; then nothing has happened.
   bool (*lazily_free)(void* start, size_t bytes);
-  // Moves the memory of a committed range to another, whose own is dropped; the first reads as
-  // zeros afterwards. Costs what page tables cost, not what pages cost, and both ranges may need
-  // mappings of their own from then on.
+  // Gives the memory of a committed range, whose contents nobody needs, to another, whose own is
+  // dropped; the first reads as zeros afterwards, and what the program had asked of its pages
+  // (madvise, mlock, mprotect) is taken back. Both are aligned to `bytes`, a power of two. Costs what
+  // page tables cost, not what pages cost; both ranges may need mappings of their own from then on.
   MoveResult (*move)(void* from, void* to, size_t bytes);
   // Like purge, for one range whose memory was moved about: it has the mapping of its neighbours
   // again, its promotion is gone.
@@ -80,6 +80,10 @@ struct Backend {
   void (*unguard)(void* start, size_t bytes);
   // For core dumps; what is reserved is none of their business, and metadata of little use.
   void (*include_in_dump)(void* start, size_t bytes);
+  // Resizes a mapping of its own, in place or at another address aligned to a huge page, with its
+  // contents and what was asked of its pages: as a whole, or nullptr and not at all (it was made
+  // several mappings, is sealed, or there are too many).
+  void* (*remap)(void* start, size_t bytes, size_t new_bytes);
   // A private, writable mapping of its own; nullptr when the system has none.
   void* (*map)(size_t bytes, size_t alignment);
   void (*unmap)(void* start, size_t bytes);

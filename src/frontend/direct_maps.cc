@@ -23,6 +23,7 @@ struct Entry {
 
 constinit Lock maps_lock{LockRank::kDirectMaps};
 constinit std::atomic<size_t> live{0};
+constinit std::atomic<size_t> live_bytes{0};
 
 // Open addressing with linear probing, at most half full. A mapping of its own.
 struct Table {
@@ -122,8 +123,37 @@ void* map_directly(size_t bytes, size_t alignment) {
   const auto place = reinterpret_cast<uintptr_t>(start);
   set(table->probe(place), place, rounded);
   live.fetch_add(1, std::memory_order_release);
+  live_bytes.fetch_add(rounded, std::memory_order_relaxed);
   count(counters.direct_maps);
   return start;
+}
+
+void* map_growing(size_t bytes) {
+  void* start = map_directly(bytes, kHugePageSize);
+  if (start != nullptr && page_heap.huge_pages_pay()) page_heap.backend().promote(start, bytes);
+  return start;
+}
+
+void* remap_directly(void* address, size_t bytes) {
+  const Backend& backend = page_heap.backend();
+  const size_t rounded = round_up(bytes, backend.page_size());
+  if (rounded < bytes) return nullptr;
+  // Over the call: as soon as the old address is free, another thread's block may lie there.
+  LockGuard guard(maps_lock);
+  Entry& entry = table->probe(reinterpret_cast<uintptr_t>(address));
+  const size_t old_bytes = entry.bytes;
+  void* moved = backend.remap(address, old_bytes, rounded);
+  if (moved == nullptr) return nullptr;
+  const auto place = reinterpret_cast<uintptr_t>(moved);
+  if (moved == address) {
+    entry.bytes = rounded;
+  } else {
+    erase(entry);
+    set(table->probe(place), place, rounded);
+    count(counters.reallocated_bytes, old_bytes);
+  }
+  live_bytes.fetch_add(rounded - old_bytes, std::memory_order_relaxed);
+  return moved;
 }
 
 bool unmap_directly(void* address) {
@@ -134,6 +164,7 @@ bool unmap_directly(void* address) {
   const size_t bytes = entry.bytes;
   erase(entry);
   live.fetch_sub(1, std::memory_order_release);
+  live_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   page_heap.backend().unmap(address, bytes);
   return true;
 }
@@ -143,6 +174,11 @@ size_t direct_map_bytes(const void* address) {
   LockGuard guard(maps_lock);
   const Entry& entry = table->probe(reinterpret_cast<uintptr_t>(address));
   return entry.address != 0 ? entry.bytes : 0;
+}
+
+DirectMaps direct_maps_in_use() {
+  return {.count = live.load(std::memory_order_relaxed),
+          .bytes = live_bytes.load(std::memory_order_relaxed)};
 }
 
 void direct_maps_after_fork_in_child() {

@@ -75,6 +75,8 @@ void* reallocate_foreign(void* address, size_t size, const Call& call) {
     usable = libc.malloc_usable_size(address);
   } else if (size <= usable && size > usable / 2) {
     return address;
+  } else if (!is_early_memory(address) && stays_mapped_directly(size)) {
+    if (void* resized = remap_directly(address, size)) return resized;
   }
   void* moved = allocate_general(size, call.site);
   if (moved == nullptr) return nullptr;

@@ -65,6 +65,21 @@ bool too_large(size_t size) {
   return size > static_cast<size_t>(PTRDIFF_MAX);
 }
 
+// A block that grows large is likely to grow on. The heap could only copy it; a mapping of its own
+// moves with its page tables, as libc's do. nullptr: it does not grow, or there is no mapping to be had.
+constexpr size_t kGrowsApart = size_t{16} << 20;
+
+void* grow_apart(void* address, size_t size, const Call& call) {
+  if (heap_resize(address, size, call.function)) return address;
+  const size_t bytes = heap_usable_size(address, call.function);
+  if (size <= bytes) return nullptr;
+  void* moved = map_growing(size);
+  if (moved == nullptr) return nullptr;
+  memcpy(moved, address, bytes);
+  free_general(address, call);
+  return moved;
+}
+
 // realloc of an arena's block, which the checks do not know.
 void* move_among_checked(void* address, size_t size, const Call& call) {
   const size_t bytes = heap_usable_size(address, call.function);
@@ -79,6 +94,10 @@ void* move_among_checked(void* address, size_t size, const Call& call) {
 
 bool is_mapped_directly(size_t size) {
   return configuration().has(Feature::mmap) && size >= configuration().large_threshold;
+}
+
+bool stays_mapped_directly(size_t size) {
+  return is_mapped_directly(size) || size >= kGrowsApart;
 }
 
 void* allocate_general(size_t size, const void* site) {
@@ -162,6 +181,8 @@ void* reallocate_general(void* address, size_t size, Call call) {
   const Serving serving;
   ThreadHeap* heap = serving.heap();
   if (HAKMEM_LIKELY(heap != nullptr)) {
+    void* grown = size >= kGrowsApart ? grow_apart(address, size, call) : nullptr;
+    if (grown != nullptr) return grown;
     return or_out_of_memory(heap_reallocate(heap, address, size, call.function, call.site));
   }
   if (!checks_are_on()) return or_out_of_memory(nullptr);

@@ -26,5 +26,7 @@ size_t usable_size_general(void* address, Call call);
 
 // Whether the mmap feature serves a request of `size`.
 bool is_mapped_directly(size_t size);
+// The same of a block that is resized.
+bool stays_mapped_directly(size_t size);
 
 }  // namespace hakmem

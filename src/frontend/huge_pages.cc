@@ -29,12 +29,6 @@ constinit std::atomic<uint32_t> slices_at_collapse{0};
 constinit uint64_t next_collapse = 0;     // coarse time
 constinit uint32_t failed_collapses = 0;  // in a row
 
-bool promotion_has_effect() {
-  if (thp_obstacle(read_thp_settings({})) == ThpObstacle::kNone) return true;
-  promote_from(SIZE_MAX);
-  return false;
-}
-
 // Then the kernel has no MADV_COLLAPSE, or no huge page.
 constexpr uint32_t kMostFailures = 32;
 
@@ -88,11 +82,13 @@ void append_sizes(Line& line, PageSizes sizes, const char* meaning) {
 }  // namespace
 
 void prepare_huge_pages(const Configuration& settings) {
-  if (!settings.has(Feature::thp) || !has_pages_of_4_kib()) {
+  // Read now: a file opened later takes a number that another thread may count on.
+  const bool has_effect = settings.has(Feature::thp) && has_pages_of_4_kib() &&
+                          read_thp_obstacle({}) == ThpObstacle::kNone;
+  if (!has_effect) {
     promote_from(SIZE_MAX);
     return;
   }
-  page_heap.set_promotion_test(promotion_has_effect);
   if (settings.is(Feature::thp, "on")) promote_from(0);
 }
 
@@ -108,7 +104,7 @@ uint64_t collapse_settled_memory() {
   const Backend& backend = page_heap.backend();
   slices_at_collapse.store(page_heap.used().count, std::memory_order_relaxed);
   const bool large = page_heap.used().bytes() >= read_knob(knobs.huge_extents_from);
-  if (!large || failed_collapses >= kMostFailures || !page_heap.promotes()) return 0;
+  if (!large || failed_collapses >= kMostFailures) return 0;
   const uint64_t now = backend.coarse_time();
   if (now < next_collapse) return next_collapse - now;
   uint64_t pause = kRound;

@@ -16,10 +16,6 @@ namespace hakmem {
 
 namespace {
 
-// Shorter ones are copied when they grow on huge pages: to another place in a huge page only parts
-// would move, and split it.
-constexpr Slices kMovesByHugePages{8 * kSlicesPerHugePage};
-
 constexpr size_t kColourRange = kColours * kColourStep;
 
 struct Fit {
@@ -56,12 +52,6 @@ Backing backing_of_extents() {
   return large ? Backing::kHugePage : Backing::kSmallPages;
 }
 
-// What may move by huge pages starts at one.
-Slices alignment_for_moves(Slices length, Backing backing) {
-  const bool moves = backing == Backing::kHugePage && length >= kMovesByHugePages;
-  return {moves ? kSlicesPerHugePage : 1};
-}
-
 }  // namespace
 
 Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const void* caller) {
@@ -80,12 +70,10 @@ Span* allocate_extent(ThreadHeap* heap, size_t bytes, size_t alignment, const vo
     if (cache != &kNoHeap) cache->settle_remote_frees();
     // That what a thread's cache serves came back at once is known.
     page_heap.note_wanted(site);
-    const Backing backing = backing_of_extents();
-    const Slices wished = std::max(aligned, alignment_for_moves(fit.length, backing));
-    extent = allocate_span(fit.length, wished, backing);
+    extent = allocate_span(fit.length, aligned, backing_of_extents());
     const bool coloured = fit.coloured && extent != nullptr;
-    // Where memory is short, a colour is not worth a slice, nor a later move a gap.
-    if (extent == nullptr && (fit.coloured || wished != aligned)) {
+    // Where memory is short, a colour is not worth a slice.
+    if (extent == nullptr && fit.coloured) {
       extent = allocate_span(Slices::covering(bytes), aligned, Backing::kSmallPages);
     }
     if (extent == nullptr) return nullptr;
@@ -122,36 +110,6 @@ bool resize_extent(Span* extent, size_t bytes) {
     return page_heap.extend(extent, length);
   }
   return true;
-}
-
-// Fresh memory is the place to move to: what is backed would be lost by it, which costs as much
-// again when it is missed, but for huge pages.
-Span* move_extent(Span* extent, size_t bytes) {
-  // Each moved extent may need mappings of its own, and what bounds them counts huge pages.
-  constexpr size_t kWorthMoving = size_t{1} << 20;
-  const Slices old_length{extent->slices};
-  if (extent->heap != nullptr || old_length.bytes() < kWorthMoving || bytes > kLargestExtent) {
-    return nullptr;
-  }
-  const Slices length = Slices::covering(bytes + extent->first_block);
-  const Backing backing = backing_of_extents();
-  const bool huge = backing == Backing::kHugePage;
-  if (huge && old_length < kMovesByHugePages) return nullptr;
-  Span* moved = page_heap.allocate(length, alignment_for_moves(length, backing), backing);
-  if (moved == nullptr) return nullptr;
-  const bool pays = moved->zeroed || huge;
-  const MoveResult result =
-      pays ? page_heap.move_contents(*extent, *moved, std::min(old_length, length))
-           : MoveResult::kStayed;
-  if (result == MoveResult::kStayed) page_heap.free(moved);
-  if (result != MoveResult::kMoved) return nullptr;
-  moved->first_block = extent->first_block;
-  moved->heap = nullptr;
-  moved->site = extent->site;
-  moved->kind.store(SpanKind::kExtent, std::memory_order_release);
-  count(counters.extents_allocated);
-  page_heap.free(extent);
-  return moved;
 }
 
 void drop_all_caches() {

@@ -30,11 +30,6 @@ void free_extent(Span* extent);
 // Resizes in place; false when that is impossible. `bytes` is above kSlabLimit.
 bool resize_extent(Span* extent, size_t bytes);
 
-// For a resize that needs another place: a new extent of `bytes` that holds the contents, moved by
-// their page tables. The old one is freed then. nullptr: copying is cheaper, or memory cannot be
-// moved; nothing has happened.
-Span* move_extent(Span* extent, size_t bytes);
-
 // Gives the cached spans of all threads to the page heap. From any thread.
 void drop_all_caches();
 // The same for caches that their threads have not used for the hold time. Returns the nanoseconds

@@ -73,15 +73,18 @@ size_t heap_usable_size(void* address, const char* function) {
   return find_live_block(address, function).bytes;
 }
 
+bool heap_resize(void* address, size_t size, const char* function) {
+  const LiveBlock block = find_live_block(address, function);
+  const bool is_extent = block.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent;
+  return is_extent && size > kSlabLimit && resize_extent(block.span, size);
+}
+
 void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function,
                       const void* caller) {
   const LiveBlock block = find_live_block(address, function);
   const bool is_extent = block.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent;
   if (is_extent) {
-    if (size > kSlabLimit) {
-      if (resize_extent(block.span, size)) return address;
-      if (Span* moved = move_extent(block.span, size)) return start_of(moved);
-    }
+    if (size > kSlabLimit && resize_extent(block.span, size)) return address;
   } else if (fits_in_place(block.bytes, size)) {
     return address;
   }

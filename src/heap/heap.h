@@ -29,6 +29,9 @@ bool heap_free(void* address, const char* function);
 // The bytes that may be used at a live block; 0 for addresses outside the heap.
 size_t heap_usable_size(void* address, const char* function);
 
+// Whether a live block has, or now gets, room for `size` where it is.
+bool heap_resize(void* address, size_t size, const char* function);
+
 // `address` is a live block of the heap. Keeps the block where its size allows, moves it
 // otherwise; nullptr leaves it untouched. `size` is not 0.
 void* heap_reallocate(ThreadHeap* heap, void* address, size_t size, const char* function,

@@ -48,7 +48,6 @@ constinit PageHeap page_heap;
 
 Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
   take_back();
-  if (backing == Backing::kHugePage && !promotes()) backing = Backing::kSmallPages;
   // One page is tried before many are.
   if (backing == Backing::kHugePage && length.count > kSlicesPerHugePage &&
       promotion_.is_untried()) {

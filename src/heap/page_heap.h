@@ -63,11 +63,6 @@ class PageHeap {
   // pages: for a caller who expects to fill it.
   void populate(const Span& span);
 
-  // Moves the memory of the first `length` slices of a live span to a span that was just allocated;
-  // the first reads as zeros afterwards. Both belong to the caller. kLost: the second must not be
-  // used or freed any more.
-  MoveResult move_contents(const Span& from, const Span& to, Slices length);
-
   // Purges until at most `target` stays retained; returns the bytes given back.
   size_t purge_down_to(Slices target);
   // Purges what lay idle for its hold time, a step's worth of it, and what is above the limit.
@@ -111,13 +106,11 @@ class PageHeap {
   // What has been purged at its deadline counts as purged from here on.
   void settle_fired_loan();
 
-  // Asked once, before the first promotion and without the lock: whether the system has huge pages
-  // for this process. False: all memory is of small pages from then on.
-  using PromotionTest = bool (*)();
-  void set_promotion_test(PromotionTest test) { promotion_test_ = test; }
-
-  // Whether huge pages are to be had, by the promotion test.
-  bool promotes();
+  // Whether what grows large goes to huge pages now: the system has them, they are cheap, and no
+  // child of a fork shares what is written.
+  bool huge_pages_pay() const {
+    return read_knob(knobs.huge_extents_from) != SIZE_MAX && promotion_.allowed();
+  }
 
   // After a fork: takes no huge pages for the next growth, and makes none for a minute, for what is
   // written is copied while the child lives.
@@ -143,6 +136,11 @@ class PageHeap {
 
   PageHeapStatistics statistics();
 
+  // What contradicts itself among masks, lists and totals; nullptr: nothing. Under the lock for as
+  // long as a walk takes: for tests and debug builds.
+  const char* verify();
+  void recount_for_tests();
+
   // A walk over promoted memory, which never goes away, run by run.
   struct PromotedPosition {
     uint32_t region = 0;
@@ -164,7 +162,6 @@ class PageHeap {
   // Whether a request may take huge pages that hold no memory yet.
   enum class Growth : uint8_t { kNo, kYes };
   enum class Charge : uint8_t { kUnknown, kNo, kYes };
-  enum class Promotes : uint8_t { kUntested, kNo, kYes };
 
   struct Claim {
     HugePage* page;
@@ -298,6 +295,8 @@ class PageHeap {
   static void count_purge(bool huge, size_t bytes, uint64_t nanoseconds);
   void release_claim(const Claim& claim, bool purged);
   void recount();
+  struct Totals;
+  Totals count_totals() const;
   void* address_of(const HugePage& page) const {
     return reinterpret_cast<void*>(map_.region(page.region).base +
                                    (size_t{page.index} << kHugePageShift));
@@ -319,8 +318,6 @@ class PageHeap {
   std::atomic<bool> move_refused_{false};
   std::atomic<bool> populate_refused_{false};
   std::atomic<Charge> charge_{Charge::kUnknown};
-  std::atomic<Promotes> promotes_{Promotes::kUntested};
-  PromotionTest promotion_test_ = nullptr;
   std::atomic<Helper> helper_{nullptr};
   std::atomic<bool> watched_{false};
   const Outlook* outlook_ = nullptr;

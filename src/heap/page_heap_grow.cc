@@ -128,12 +128,4 @@ void PageHeap::demote(const Span& span, Untouched untouched) {
   }
 }
 
-bool PageHeap::promotes() {
-  if (promotes_.load(std::memory_order_relaxed) == Promotes::kUntested) {
-    const bool allowed = promotion_test_ == nullptr || promotion_test_();
-    promotes_.store(allowed ? Promotes::kYes : Promotes::kNo, std::memory_order_relaxed);
-  }
-  return promotes_.load(std::memory_order_relaxed) == Promotes::kYes;
-}
-
 }  // namespace hakmem

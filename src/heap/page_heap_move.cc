@@ -1,6 +1,6 @@
-// Owns: giving retained memory to new spans by moving it, and the contents of one span to another.
-// Called by: the page heap when it places a span on huge pages without memory; realloc.
-// Never: the lock held over a system call; live memory moved but by its owner's realloc.
+// Owns: giving retained memory to new spans by moving it.
+// Called by: the page heap when it places a span on huge pages without memory.
+// Never: the lock held over a system call; live memory moved.
 #include "heap/page_heap.h"
 #include "heap/slices_of_region.h"
 #include "telemetry/counters.h"
@@ -99,48 +99,14 @@ bool PageHeap::carry_out(const MemoryMoves& moves) {
 void PageHeap::keep_lost(const Claim& claim) {
   claim.page->claimed &= ~claim.slices;
   --claims_in_flight_;
+  used_.store(used().count + slices_in(claim.slices), std::memory_order_relaxed);
 }
 
 // An old kernel, a filter, too many mappings: memory is faulted in from now on.
 MoveResult PageHeap::try_move(void* from, void* to, size_t bytes) {
   if (move_refused_.load(std::memory_order_relaxed)) return MoveResult::kStayed;
   const MoveResult result = backend_->move(from, to, bytes);
-  if (result == MoveResult::kSplit) return MoveResult::kStayed;
   if (result != MoveResult::kMoved) move_refused_.store(true, std::memory_order_relaxed);
-  return result;
-}
-
-MoveResult PageHeap::move_contents(const Span& from, const Span& to, Slices length) {
-  Region& source = map_.region_of(&from);
-  Region& target = map_.region_of(&to);
-  {
-    LockGuard guard(lock_);
-    if (!may_move()) return MoveResult::kStayed;
-    const uint32_t first = PageMap::slice_in(target, &to);
-    const uint32_t shift = first - PageMap::slice_in(source, &from);
-    // Advice travels along.
-    const Backing backing = target.huge_pages[first / kSlicesPerHugePage].backing;
-    // Anywhere else in a huge page, it would be split.
-    bool same = backing != Backing::kHugePage || shift % kSlicesPerHugePage == 0;
-    const auto compare = [&](const HugePage& page, uint32_t) {
-      same = same && page.backing == backing;
-    };
-    for_each_huge_page(source, PageMap::slice_in(source, &from), length, compare);
-    for_each_huge_page(target, PageMap::slice_in(target, &to), length, compare);
-    if (!same) return MoveResult::kStayed;
-    // Mappings for the target, and perhaps for parts of the source.
-    for_each_huge_page(target, PageMap::slice_in(target, &to), length,
-                       [this](HugePage& page, uint32_t) {
-                         if (!page.displaced) ++displaced_;
-                         page.displaced = true;
-                       });
-  }
-  const MoveResult result = try_move(map_.start_of(&from), map_.start_of(&to), length.bytes());
-  if (result != MoveResult::kMoved) return result;
-  count(counters.reallocated_bytes, length.bytes());
-  LockGuard guard(lock_);
-  for_each_huge_page(source, PageMap::slice_in(source, &from), length,
-                     [](HugePage& page, uint32_t mask) { page.backed &= ~mask; });
   return result;
 }
 

@@ -131,39 +131,6 @@ TEST_F(MovedMemoryTest, ATargetThatIsLostIsNeverHandedOut) {
   expect_live_untouched();
 }
 
-TEST_F(MovedMemoryTest, ContentsMoveToAnotherSpan) {
-  constexpr Slices kOld{20}, kNew{50};
-  Span* from = heap_.allocate(kOld);
-  memset(start(from), 'q', kOld.bytes());
-  Span* to = heap_.allocate(kNew);
-  ASSERT_EQ(heap_.move_contents(*from, *to, kOld), MoveResult::kMoved);
-  for (size_t at = 0; at < kOld.bytes(); at += 4096) ASSERT_EQ(start(to)[at], 'q');
-  EXPECT_EQ(start(from)[12345], 0);
-  const size_t retained = heap_.statistics().retained_bytes;
-  heap_.free(from);
-  // It had no memory left to retain.
-  EXPECT_EQ(heap_.statistics().retained_bytes, retained);
-  heap_.free(to);
-  heap_.purge_down_to({0});
-  expect_live_untouched();
-}
-
-// Moved by parts, each would be split.
-TEST_F(PageHeapTest, HugePagesMoveToTheirPlaceInHugePagesOnly) {
-  constexpr Slices kLength{2 * kSlicesPerHugePage + 5};
-  Span* from = heap_.allocate(kLength, {kSlicesPerHugePage}, Backing::kHugePage);
-  memset(start(from), 'q', kLength.bytes());
-  Span* aligned = heap_.allocate(kLength, {kSlicesPerHugePage}, Backing::kHugePage);
-  Span* shifted = heap_.allocate({3}, {1}, Backing::kHugePage);
-  while (reinterpret_cast<uintptr_t>(start(shifted)) % kHugePageSize == 0) {
-    shifted = heap_.allocate(kLength, {1}, Backing::kHugePage);
-  }
-  EXPECT_EQ(heap_.move_contents(*from, *shifted, {2}), MoveResult::kStayed);
-  EXPECT_EQ(start(from)[0], 'q');
-  ASSERT_EQ(heap_.move_contents(*from, *aligned, kLength), MoveResult::kMoved);
-  for (size_t at = 0; at < kLength.bytes(); at += 4096) ASSERT_EQ(start(aligned)[at], 'q');
-}
-
 // The kernel may keep the page table of one that was purged in part, and then gives it small pages.
 TEST_F(PageHeapTest, AHugePageThatWasPurgedInPartIsMappedAnewWhenTheRestGoes) {
   Span* stays = heap_.allocate({20}, {kSlicesPerHugePage}, Backing::kHugePage);
@@ -181,18 +148,6 @@ TEST_F(PageHeapTest, AHugePageThatWasPurgedInPartIsMappedAnewWhenTheRestGoes) {
   heap_.free(heap_.allocate({kSlicesPerHugePage}, {kSlicesPerHugePage}, Backing::kHugePage));
   heap_.purge_down_to({0});
   EXPECT_EQ(fake.renewed_bytes, renewed + kHugePageSize);
-}
-
-TEST_F(MovedMemoryTest, ContentsStayWhereMemoryIsCharged) {
-  fake.commit_is_charged = true;
-  heap_.purge_down_to({0});  // looks
-  Span* from = heap_.allocate({20});
-  start(from)[0] = 'q';
-  Span* to = heap_.allocate({20});
-  EXPECT_EQ(heap_.move_contents(*from, *to, {20}), MoveResult::kStayed);
-  EXPECT_EQ(start(from)[0], 'q');
-  heap_.free(from);
-  heap_.free(to);
 }
 
 TEST_F(MovedMemoryTest, WhatWasMovedIsMappedAnewWhenItGoesBack) {
@@ -473,28 +428,6 @@ TEST_F(PageHeapTest, AKernelThatPopulatesNothingIsAskedOnce) {
   fake.refuse_populate = true;
   for (int count = 0; count < 3; ++count) heap_.populate(*heap_.allocate({1}));
   EXPECT_EQ(fake.populates, 1u);
-}
-
-int promotion_tests = 0;
-
-TEST_F(PageHeapTest, NothingIsPromotedWhereTheSystemHasNoHugePages) {
-  promotion_tests = 0;
-  heap_.set_promotion_test([] { return ++promotion_tests == 0; });
-  heap_.allocate({1});
-  EXPECT_EQ(promotion_tests, 0);
-  for (const uint32_t length : {1u, 5u, kSlicesPerHugePage, 3 * kSlicesPerHugePage}) {
-    EXPECT_NE(heap_.allocate({length}, {1}, Backing::kHugePage), nullptr);
-  }
-  EXPECT_TRUE(fake.promoted.empty());
-  EXPECT_EQ(promotion_tests, 1);
-}
-
-TEST_F(PageHeapTest, TheSystemIsAskedOnceForItsHugePages) {
-  promotion_tests = 0;
-  heap_.set_promotion_test([] { return ++promotion_tests == 1; });
-  for (int count = 0; count < 3; ++count) heap_.allocate({20}, {1}, Backing::kHugePage);
-  EXPECT_EQ(promotion_tests, 1);
-  EXPECT_FALSE(fake.promoted.empty());
 }
 
 TEST_F(PageHeapTest, TheWalkOverPromotedMemoryFindsWhatWasPromotedInRuns) {

@@ -52,10 +52,14 @@ class SmallPageAdvice : public testing::Test {
       std::ifstream settings("/sys/kernel/mm/transparent_hugepage/enabled");
       if (!settings) GTEST_SKIP() << "this kernel has no transparent huge pages";
     }
-    ASSERT_TRUE(kLinuxBackend.commit(start_, 16 * kHugePage));
+    commit(start_, 16);
   }
   void TearDown() override { kLinuxBackend.release(start_, 16 * kHugePage); }
 
+  void commit(char* start, size_t pages) {
+    ASSERT_TRUE(kLinuxBackend.commit(start, pages * kHugePage));
+    kLinuxBackend.include_in_dump(start, pages * kHugePage);
+  }
   char* page(size_t index) { return start_ + index * kHugePage; }
   bool is_one_mapping() {
     const Mapping first = mapping_of(start_);
@@ -86,7 +90,7 @@ TEST_F(SmallPageAdvice, RenewedMemoryHasTheMappingOfItsNeighbours) {
 TEST_F(SmallPageAdvice, DecommittedMemoryIsAsReserved) {
   kLinuxBackend.promote(page(3), kHugePage);
   ASSERT_TRUE(kLinuxBackend.decommit(page(3), kHugePage));
-  ASSERT_TRUE(kLinuxBackend.commit(page(3), kHugePage));
+  commit(page(3), 1);
   EXPECT_TRUE(is_one_mapping());
 }
 

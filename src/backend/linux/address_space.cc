@@ -5,13 +5,15 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include <atomic>
+
 #include "backend/linux/kernel_clock.h"
 #include "backend/linux/linux_backend.h"
 #include "backend/linux/process_limits.h"
 #include "backend/linux/purge_ladder.h"
 #include "base/bits.h"
-#include "base/log.h"
 #include "base/system_call.h"
+#include "base/units.h"
 
 #ifndef MADV_POPULATE_WRITE  // Linux 5.14
 #define MADV_POPULATE_WRITE 23
@@ -118,32 +120,65 @@ bool is_mapped(const void* address) {
   return system_call(SYS_mincore, page, 1, &resident) != -ENOMEM;
 }
 
-// Maps a range anew if nothing is mapped there; what is there stays.
-bool map_over_hole(void* start, size_t bytes, int protection) {
-  const long mapped = system_call(SYS_mmap, start, bytes, protection,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1);
-  if (mapped == -EEXIST) return true;
-  if (failed(mapped)) return false;
-  prefer_small_pages(start, bytes);
-  return true;
+// Blocks of the program lay there, and what it asked of their pages was meant for those. What this
+// kernel does not know it has not done.
+void undo_requests(void* start, size_t bytes) {
+  constexpr int kUndoing[] = {MADV_KEEPONFORK, MADV_DOFORK, MADV_DODUMP, MADV_UNMERGEABLE,
+                              MADV_NORMAL};
+  system_call(SYS_munlock, start, bytes);
+  system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE);
+  for (const int advice : kUndoing) system_call(SYS_madvise, start, bytes, advice);
 }
 
-// MREMAP_DONTUNMAP since Linux 5.7. The kernel unmaps `to` first, and maps it again under the
-// limits on mappings: so not where there are any that a setrlimit may have put below what is in
-// use. What it refuses before it unmaps (EINVAL, EPERM, ENOSYS, too many mappings) leaves `to` as
-// it was; after that it is mapped anew here. Locked memory stays where it is: the move would unlock
-// what it leaves.
+// Emulators (qemu-user) forget the source of such a move: the kernel that they run on has it, but
+// they refuse its addresses.
+bool kernel_can_write_to(void* start) {
+  return system_call(SYS_clock_gettime, CLOCK_MONOTONIC, start) == 0 &&
+         purge_one(start, page_size());
+}
+
+constinit std::atomic<bool> moves_are_proved{false};
+
+// MREMAP_DONTUNMAP since Linux 5.7. In two steps, for the kernel unmaps the target first and may then
+// refuse, or stop half way where the source lies in several mappings (Linux 6.17): that happens to
+// a scratch reservation. What arrives there is one mapping, which nothing keeps from the target but
+// a lack of the kernel's own memory. Locked memory stays where it is.
 MoveResult move(void* from, void* to, size_t bytes) {
-  constexpr int kFlags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-  if (!process_mappings_are_unlimited() || !purge_one(to, bytes)) return MoveResult::kStayed;
-  const long moved = system_call(SYS_mremap, from, bytes, bytes, kFlags, to);
-  if (!failed(moved)) return MoveResult::kMoved;
-  if (map_over_hole(to, bytes, PROT_READ | PROT_WRITE)) {
-    return moved == -EFAULT ? MoveResult::kSplit : MoveResult::kStayed;
+  constexpr int kFixed = MREMAP_MAYMOVE | MREMAP_FIXED;
+  if (!purge_one(to, bytes)) return MoveResult::kStayed;
+  void* scratch = map_aligned(bytes, bytes, PROT_NONE);
+  if (scratch == nullptr) return MoveResult::kStayed;
+  undo_requests(from, bytes);
+  // Refused, the scratch may be another thread's by now.
+  if (failed(system_call(SYS_mremap, from, bytes, bytes, kFixed | MREMAP_DONTUNMAP, scratch))) {
+    return MoveResult::kStayed;
   }
-  // vm.overcommit_memory has just become 2. Address space without access is not charged.
-  if (map_over_hole(to, bytes, PROT_NONE)) return MoveResult::kLost;
-  fatal("mremap", "address space lost at", reinterpret_cast<uintptr_t>(to));
+  if (!moves_are_proved.load(std::memory_order_relaxed)) {
+    if (!kernel_can_write_to(from)) {
+      map_anew(from, bytes, PROT_READ | PROT_WRITE);
+      system_call(SYS_munmap, scratch, bytes);
+      return MoveResult::kStayed;
+    }
+    moves_are_proved.store(true, std::memory_order_relaxed);
+  }
+  if (!failed(system_call(SYS_mremap, scratch, bytes, bytes, kFixed, to))) return MoveResult::kMoved;
+  system_call(SYS_munmap, scratch, bytes);
+  return MoveResult::kLost;
+}
+
+// With another size the kernel moves one mapping as a whole or nothing at all; so does libc's
+// realloc. A huge page that comes to another place in its 2 MiB is split: hence the reservation. Where
+// it was refused, that may be another thread's by now.
+void* remap(void* start, size_t bytes, size_t new_bytes) {
+  const long here = system_call(SYS_mremap, start, bytes, new_bytes, 0);
+  if (!failed(here)) return start;
+  if (new_bytes <= bytes) return nullptr;
+  void* target = map_aligned(new_bytes, kHugePageSize, PROT_NONE);
+  if (target == nullptr) return nullptr;
+  const int saved = errno;
+  void* moved = mremap(start, bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+  errno = saved;
+  return moved != MAP_FAILED ? moved : nullptr;
 }
 
 // Purged first: locked memory refuses that, and should the new mapping fail, the old one is empty.
@@ -209,6 +244,7 @@ constinit const Backend kLinuxBackend = {
     .guard = guard,
     .unguard = unguard,
     .include_in_dump = include_in_dump,
+    .remap = remap,
     .map = map,
     .unmap = unmap,
     .is_mapped = is_mapped,

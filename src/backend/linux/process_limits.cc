@@ -56,10 +56,6 @@ MemoryLimits process_memory_limits() {
   return limits;
 }
 
-bool process_mappings_are_unlimited() {
-  return limit_of(RLIMIT_AS) == SIZE_MAX && limit_of(RLIMIT_DATA) == SIZE_MAX;
-}
-
 void refresh_commit_charge() {
   char mode;
   const bool charged = read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';

@@ -17,10 +17,6 @@ bool process_commit_is_charged();
 // See Backend::address_space_allows. One getrlimit; reads /proc/self/statm only under a limit.
 bool process_address_space_allows(size_t more, size_t reserved_uncommitted);
 
-// Neither RLIMIT_AS nor RLIMIT_DATA: mapping again what was unmapped a moment ago cannot fail for
-// them.
-bool process_mappings_are_unlimited();
-
 // Threads by /proc/self/stat (proc(5)); 0 without /proc.
 size_t process_threads();
 

@@ -102,6 +102,14 @@ ThpOfProcess process_setting() {
                                                 : ThpOfProcess::kDisabled;
 }
 
+void read_what_decides(ThpDirectory& directory, ThpSettings& settings) {
+  settings.system = enabled_of(directory.read("enabled"));
+  settings.process = process_setting();
+  settings.huge_page_bytes = number_of(directory.read("hpage_pmd_size"), 0);
+  settings.huge_page = enabled_of(directory.read_enabled_of(
+      settings.huge_page_bytes != 0 ? settings.huge_page_bytes : kHugePageSize));
+}
+
 void read_smaller_sizes(ThpDirectory& directory, ThpSettings& settings) {
   // The kernel has none of two pages.
   for (size_t bytes = getauxval(AT_PAGESZ) * 4; bytes < settings.huge_page_bytes; bytes *= 2) {
@@ -118,15 +126,18 @@ void read_smaller_sizes(ThpDirectory& directory, ThpSettings& settings) {
 ThpSettings read_thp_settings(ThpFiles files) {
   ThpDirectory directory(files.root);
   ThpSettings settings;
-  settings.system = enabled_of(directory.read("enabled"));
+  read_what_decides(directory, settings);
   settings.defrag = choice<ThpDefrag>(kDefragNames, directory.read("defrag"));
-  settings.process = process_setting();
-  settings.huge_page_bytes = number_of(directory.read("hpage_pmd_size"), 0);
   settings.max_ptes_none = number_of(directory.read("khugepaged/max_ptes_none"), SIZE_MAX);
-  settings.huge_page = enabled_of(directory.read_enabled_of(
-      settings.huge_page_bytes != 0 ? settings.huge_page_bytes : kHugePageSize));
   read_smaller_sizes(directory, settings);
   return settings;
+}
+
+ThpObstacle read_thp_obstacle(ThpFiles files) {
+  ThpDirectory directory(files.root);
+  ThpSettings settings;
+  read_what_decides(directory, settings);
+  return thp_obstacle(settings);
 }
 
 ThpObstacle thp_obstacle(const ThpSettings& settings) {

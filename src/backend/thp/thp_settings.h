@@ -58,6 +58,8 @@ ThpObstacle thp_obstacle(const ThpSettings& settings);
 // One file of 3 us for each of the settings and of the sizes. Thread-safe; 2 KiB of stack. A later
 // change of the settings is not followed.
 ThpSettings read_thp_settings(ThpFiles files);
+// thp_obstacle of the same, by three files.
+ThpObstacle read_thp_obstacle(ThpFiles files);
 
 // The names of the files' values; "unknown" where they could not be read.
 const char* thp_enabled_name(ThpEnabled enabled);
