@@ -120,14 +120,18 @@ bool is_mapped(const void* address) {
   return system_call(SYS_mincore, page, 1, &resident) != -ENOMEM;
 }
 
-// Blocks of the program lay there, and what it asked of their pages was meant for those. What this
-// kernel does not know it has not done.
+// Blocks of the program lay there, and what it asked of their pages was meant for those.
 void undo_requests(void* start, size_t bytes) {
-  constexpr int kUndoing[] = {MADV_KEEPONFORK, MADV_DOFORK, MADV_DODUMP, MADV_UNMERGEABLE,
-                              MADV_NORMAL};
   system_call(SYS_munlock, start, bytes);
   system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE);
-  for (const int advice : kUndoing) system_call(SYS_madvise, start, bytes, advice);
+  for (const int advice : {MADV_KEEPONFORK, MADV_DOFORK, MADV_DODUMP}) {
+    system_call(SYS_madvise, start, bytes, advice);
+  }
+}
+
+bool move_pages(void* from, void* to, size_t bytes, int flags) {
+  return !failed(
+      system_call(SYS_mremap, from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to));
 }
 
 // Emulators (qemu-user) forget the source of such a move: the kernel that they run on has it, but
@@ -137,33 +141,36 @@ bool kernel_can_write_to(void* start) {
          purge_one(start, page_size());
 }
 
-constinit std::atomic<bool> moves_are_proved{false};
-
-// MREMAP_DONTUNMAP since Linux 5.7. In two steps, for the kernel unmaps the target first and may then
-// refuse, or stop half way where the source lies in several mappings (Linux 6.17): that happens to
-// a scratch reservation. What arrives there is one mapping, which nothing keeps from the target but
-// a lack of the kernel's own memory. Locked memory stays where it is.
-MoveResult move(void* from, void* to, size_t bytes) {
-  constexpr int kFixed = MREMAP_MAYMOVE | MREMAP_FIXED;
-  if (!purge_one(to, bytes)) return MoveResult::kStayed;
+// The first one goes by way of a reservation, which may be lost. Refused, that may be another
+// thread's by now.
+MoveResult prove_moves(void* from, void* to, size_t bytes) {
   void* scratch = map_aligned(bytes, bytes, PROT_NONE);
-  if (scratch == nullptr) return MoveResult::kStayed;
-  undo_requests(from, bytes);
-  // Refused, the scratch may be another thread's by now.
-  if (failed(system_call(SYS_mremap, from, bytes, bytes, kFixed | MREMAP_DONTUNMAP, scratch))) {
+  if (scratch == nullptr || !move_pages(from, scratch, bytes, MREMAP_DONTUNMAP)) {
     return MoveResult::kStayed;
   }
-  if (!moves_are_proved.load(std::memory_order_relaxed)) {
-    if (!kernel_can_write_to(from)) {
-      map_anew(from, bytes, PROT_READ | PROT_WRITE);
-      system_call(SYS_munmap, scratch, bytes);
-      return MoveResult::kStayed;
-    }
-    moves_are_proved.store(true, std::memory_order_relaxed);
+  if (!kernel_can_write_to(from)) {
+    map_anew(from, bytes, PROT_READ | PROT_WRITE);
+    system_call(SYS_munmap, scratch, bytes);
+    return MoveResult::kStayed;
   }
-  if (!failed(system_call(SYS_mremap, scratch, bytes, bytes, kFixed, to))) return MoveResult::kMoved;
-  system_call(SYS_munmap, scratch, bytes);
-  return MoveResult::kLost;
+  return move_pages(scratch, to, bytes, 0) ? MoveResult::kMoved : MoveResult::kLost;
+}
+
+constinit std::atomic<bool> moves_are_proved{false};
+
+// MREMAP_DONTUNMAP since Linux 5.7. Refused, the target is given up: the kernel unmaps it before it
+// looks at limits, may stop half way where the source lies in several mappings (Linux 6.17), and
+// another thread's mapping may lie there by now. The source keeps its mappings in any case. Locked
+// memory (mlockall) stays where it is.
+MoveResult move(void* from, void* to, size_t bytes) {
+  if (!purge_one(to, bytes)) return MoveResult::kStayed;
+  undo_requests(from, bytes);
+  if (!moves_are_proved.load(std::memory_order_relaxed)) {
+    const MoveResult first = prove_moves(from, to, bytes);
+    if (first == MoveResult::kMoved) moves_are_proved.store(true, std::memory_order_relaxed);
+    return first;
+  }
+  return move_pages(from, to, bytes, MREMAP_DONTUNMAP) ? MoveResult::kMoved : MoveResult::kLost;
 }
 
 // With another size the kernel moves one mapping as a whole or nothing at all; so does libc's
