@@ -72,6 +72,12 @@ void Lock::release() {
   if (word_.exchange(kFree, std::memory_order_release) == kContended) futex(&word_, FUTEX_WAKE, 1);
 }
 
+// Nothing of what the lock guards changes before it shows as held.
+void Lock::note_held() {
+  keep_store_order();
+  held_ranks |= bit_of(rank_);
+}
+
 void Lock::lock() {
 #ifndef NDEBUG
   if (held_ranks >= bit_of(rank_)) {
@@ -79,9 +85,13 @@ void Lock::lock() {
   }
 #endif
   acquire();
-  // Nothing of what the lock guards changes before it shows as held.
-  keep_store_order();
-  held_ranks |= bit_of(rank_);
+  note_held();
+}
+
+bool Lock::try_lock() {
+  if (!try_acquire()) return false;
+  note_held();
+  return true;
 }
 
 void Lock::unlock() {

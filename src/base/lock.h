@@ -34,6 +34,8 @@ class Lock {
   Lock& operator=(const Lock&) = delete;
 
   void lock();
+  // False where some thread holds it, be it the calling one.
+  bool try_lock();
   void unlock();
 
   // In a child, before any other use: frees the lock if a thread held it that is not here, and says
@@ -42,6 +44,7 @@ class Lock {
 
  private:
   bool is_mine() const;
+  void note_held();
   bool try_acquire();
   void acquire();
   void release();

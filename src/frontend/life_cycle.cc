@@ -86,11 +86,6 @@ void on_thread_exit(void*) {
   if (++exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) arm_thread_exit();
 }
 
-// False also where libc cannot tell.
-bool process_has_one_thread() {
-  return &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
-}
-
 __thread bool forking_alone __attribute__((tls_model("initial-exec"))) = false;
 
 // No lock is taken, see base/lock.h. Ours are the last handlers before the fork and the first after
@@ -174,6 +169,10 @@ void start_up() {
   prepare_upkeep();
   if (configuration().has(Feature::bigcache)) page_heap.set_outlook(kOutlook);
   prepare_background();
+}
+
+bool process_has_one_thread() {
+  return &__libc_single_threaded != nullptr && __libc_single_threaded != 0;
 }
 
 bool thread_is_ending() {

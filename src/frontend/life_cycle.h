@@ -9,6 +9,9 @@ namespace hakmem {
 // allocation of the process or the library's constructor, whichever comes first.
 void start_up();
 
+// False also where libc cannot tell, and in a program that once had more.
+bool process_has_one_thread();
+
 // Makes the calling thread's exit give its heap back.
 void arm_thread_exit();
 

@@ -7,6 +7,7 @@
 
 #include "backend/linux/process_limits.h"
 #include "frontend/checks.h"
+#include "frontend/direct_maps.h"
 #include "frontend/huge_pages.h"
 #include "frontend/upkeep.h"
 #include "heap/heap.h"
@@ -30,6 +31,10 @@ static_assert(kCounters + kGauges <= kMostStatistics);
 HeapStatistics statistics_of_heap() {
   HeapStatistics heap = heap_statistics();
   if (checks_are_on()) heap.allocated_bytes -= std::min(heap.allocated_bytes, held_bytes());
+  const size_t mapped_directly = direct_maps_in_use().bytes;
+  heap.allocated_bytes += mapped_directly;
+  heap.active_bytes += mapped_directly;
+  heap.mapped_bytes += mapped_directly;
   return heap;
 }
 

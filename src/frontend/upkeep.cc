@@ -11,8 +11,8 @@
 #include "backend/linux/process_limits.h"
 #include "base/units.h"
 #include "frontend/configuration.h"
+#include "frontend/life_cycle.h"
 #include "heap/heap.h"
-#include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/hold_times.h"
 #include "policy/knobs.h"
@@ -138,7 +138,7 @@ uint64_t price_of(const Configuration& settings) {
 // A file that is opened takes a number which another thread of the program may count on, and which
 // a child may inherit.
 bool may_open_files() {
-  return has_own_descriptors() || threads_with_heap() <= 1;
+  return has_own_descriptors() || process_has_one_thread();
 }
 
 bool is_watched() {

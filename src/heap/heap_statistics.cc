@@ -1,6 +1,8 @@
 // Owns: counting what is allocated, by a walk over all descriptors.
 // Called by: the control API, mallinfo, statistics at exit.
-// Never: a lock over the walk; a link followed that leads out of its slab.
+// Never: a lock over the walk; a link followed that leads out of its slab, or while its memory may go.
+#include <algorithm>
+
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
@@ -22,11 +24,20 @@ uint32_t observed_free_blocks(const Span& slab, uintptr_t start) {
   return length;
 }
 
+bool is_slab(const Span& span) {
+  return span.kind.load(std::memory_order_acquire) == SpanKind::kSlab;
+}
+
+// Its owner may be changing the slab, or letting it go.
 uint32_t live_blocks(const Span& slab, uintptr_t start) {
-  if (slab.state != SlabState::kCurrent)
-    return __atomic_load_n(&slab.outstanding, __ATOMIC_RELAXED);
   const uint32_t carved = slab.carved.load(std::memory_order_relaxed);
-  const uint32_t free = observed_free_blocks(slab, start);
+  if (slab.state != SlabState::kCurrent) {
+    return std::min(__atomic_load_n(&slab.outstanding, __ATOMIC_RELAXED), carved);
+  }
+  uint32_t free = carved;
+  page_heap.while_nothing_is_freed([&] {
+    if (is_slab(slab)) free = observed_free_blocks(slab, start);
+  });
   return free < carved ? carved - free : 0;
 }
 
@@ -43,7 +54,7 @@ HeapStatistics heap_statistics() {
     for (uint32_t slice = 0; slice < slices; ++slice) {
       const Span& span = *region.span_at(slice);
       const size_t bytes = Slices{span.slices}.bytes();
-      switch (span.kind.load(std::memory_order_relaxed)) {
+      switch (span.kind.load(std::memory_order_acquire)) {
         case SpanKind::kSlab: {
           const uint32_t live = live_blocks(span, region.base + (size_t{slice} << kSliceShift));
           const uint32_t carved = span.carved.load(std::memory_order_relaxed);

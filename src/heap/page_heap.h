@@ -127,7 +127,8 @@ class PageHeap {
   };
   static constexpr uint8_t kRoundsToSettle = 8;
   Settled next_settled(AddressRange& page);
-  // In the parent of a fork: what there is never settles, until some of it is freed.
+  // In the parent of a fork: what there is never settles, until some of it is freed, unless some
+  // thread is busy with it.
   void keep_unsettled();
   // In the child, which lacks the other threads: none of them has the lock or a loan any more.
   void after_fork_in_child();
@@ -135,6 +136,13 @@ class PageHeap {
   void collapsed(const AddressRange& page);
 
   PageHeapStatistics statistics();
+
+  // A slab or extent that `visit` finds keeps its memory as long as it runs.
+  template <class Visit>
+  void while_nothing_is_freed(Visit visit) {
+    LockGuard guard(lock_);
+    visit();
+  }
 
   // What contradicts itself among masks, lists and totals; nullptr: nothing. Under the lock for as
   // long as a walk takes: for tests and debug builds.
@@ -336,7 +344,7 @@ class PageHeap {
   uint32_t settling_index_ = 0;
   uint32_t settling_ = 0;  // pages on their way in this round
   uint32_t islands_ = 0;   // collapsed apart from other huge pages
-  uint64_t no_collapse_before_ = 0;
+  std::atomic<uint64_t> no_collapse_before_{0};
   Demand demand_;
   HugePages promoted_;  // known as Backing::kHugePage
 };

@@ -22,14 +22,13 @@ bool is_island(const Region& region, const HugePage& page) {
 void PageHeap::pause_promotion() {
   constexpr uint64_t kPause = 60'000'000'000;  // nanoseconds; most snapshots are written by then
   promotion_.pause();
-  LockGuard guard(lock_);
-  no_collapse_before_ = backend_->coarse_time() + kPause;
+  no_collapse_before_.store(backend_->coarse_time() + kPause, std::memory_order_relaxed);
 }
 
 PageHeap::Settled PageHeap::next_settled(AddressRange& page) {
   constexpr uint32_t kMostLooks = 256;  // under the lock
   LockGuard guard(lock_);
-  if (backend_->coarse_time() < no_collapse_before_) return Settled::kSettling;
+  if (backend_->coarse_time() < no_collapse_before_.load(std::memory_order_relaxed)) return Settled::kSettling;
   for (uint32_t look = 0; look < kMostLooks; ++look) {
     if (settling_region_ == map_.regions()) {
       const bool some = settling_ != 0;
@@ -76,7 +75,8 @@ void PageHeap::collapsed(const AddressRange& page) {
 
 // A collapse would copy what the child shares.
 void PageHeap::keep_unsettled() {
-  LockGuard guard(lock_);
+  // The handler may stand in a signal handler, and that in a critical section.
+  if (!lock_.try_lock()) return;
   for (uint32_t index = 0; index < map_.regions(); ++index) {
     const Region& region = map_.region(index);
     for (uint32_t at = 0; at < region.watermark; ++at) {
@@ -86,6 +86,7 @@ void PageHeap::keep_unsettled() {
       }
     }
   }
+  lock_.unlock();
 }
 
 }  // namespace hakmem
