@@ -11,9 +11,11 @@
 //     ThreadHeap::take_in             slab by slab: free list -> counts, queues
 #include "heap/heap_mending.h"
 
+#include "base/log.h"
 #include "base/thread_id.h"
 #include "heap/arena.h"
 #include "heap/heap_registry.h"
+#include "heap/heap_verify.h"
 #include "heap/page_heap.h"
 #include "heap/remote_batch.h"
 
@@ -87,6 +89,12 @@ void mend_arenas() {
   });
 }
 
+void check_that_all_is_whole([[maybe_unused]] const char* when) {
+#ifndef NDEBUG
+  if (const char* wrong = verify_heap()) fatal(when, wrong, 0);
+#endif
+}
+
 }  // namespace
 
 void heap_after_fork_in_child() {
@@ -96,6 +104,7 @@ void heap_after_fork_in_child() {
   const ThreadHeap& mine = *thread_heap();
   if (tear_lost_heaps(mine)) disown_lost_slabs();
   mend_arenas();
+  check_that_all_is_whole("fork");
 }
 
 void mend_arena(ThreadHeap& arena) {
@@ -128,6 +137,7 @@ void mend_torn_heaps_locked() {
     heap.outgoing.flush();
     collect_if_abandoned(heap);
   });
+  check_that_all_is_whole("fork, later");
 }
 
 void mend_torn_heaps() {
