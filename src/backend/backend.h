@@ -66,8 +66,9 @@ struct Backend {
   bool (*lazily_free)(void* start, size_t bytes);
   // Gives the memory of a committed range, whose contents nobody needs, to another, whose own is
   // dropped; the first reads as zeros afterwards, and what the program had asked of its pages
-  // (madvise, mlock, mprotect) is taken back. Both are aligned to `bytes`, a power of two. Costs what
-  // page tables cost, not what pages cost; both ranges may need mappings of their own from then on.
+  // (madvise, mlock, mprotect) is taken back. Both are aligned to `bytes`, a power of two. Costs
+  // what page tables cost, not what pages cost; both ranges may need mappings of their own from
+  // then on.
   MoveResult (*move)(void* from, void* to, size_t bytes);
   // Like purge, for one range whose memory was moved about: it has the mapping of its neighbours
   // again, its promotion is gone.

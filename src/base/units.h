@@ -15,8 +15,8 @@ inline constexpr size_t kHugePageShift = 21;
 inline constexpr size_t kHugePageSize = size_t{1} << kHugePageShift;
 inline constexpr uint32_t kSlicesPerHugePage = kHugePageSize / kSliceSize;
 
-// Alignment of static arrays of many pages. The linker sorts variables by it (src/CMakeLists.txt), so
-// that those arrays do not lie between the few that every process touches: each page of these
+// Alignment of static arrays of many pages. The linker sorts variables by it (src/CMakeLists.txt),
+// so that those arrays do not lie between the few that every process touches: each page of these
 // costs a fault at start-up, and a copy after a fork.
 inline constexpr size_t kApart = 4096;
 

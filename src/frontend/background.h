@@ -12,7 +12,8 @@ void prepare_background();
 // At a safe point.
 void make_background_thread();
 
-// A thread of the program has ended: ours ends before the program is alone, and before this returns.
+// A thread of the program has ended: ours ends before the program is alone, and before this
+// returns.
 void background_after_thread_exit();
 void background_after_fork_in_child();
 

@@ -66,7 +66,8 @@ bool too_large(size_t size) {
 }
 
 // A block that grows large is likely to grow on. The heap could only copy it; a mapping of its own
-// moves with its page tables, as libc's do. nullptr: it does not grow, or there is no mapping to be had.
+// moves with its page tables, as libc's do. nullptr: it does not grow, or there is no mapping to be
+// had.
 constexpr size_t kGrowsApart = size_t{16} << 20;
 
 void* grow_apart(void* address, size_t size, const Call& call) {

@@ -1,6 +1,7 @@
 // Owns: counting what is allocated, by a walk over all descriptors.
 // Called by: the control API, mallinfo, statistics at exit.
-// Never: a lock over the walk; a link followed that leads out of its slab, or while its memory may go.
+// Never: a lock over the walk; a link followed that leads out of its slab, or while its memory may
+// go.
 #include <algorithm>
 
 #include "heap/heap.h"

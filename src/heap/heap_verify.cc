@@ -41,8 +41,7 @@ const char* wrong_with(const ThreadHeap& heap, const SlabQueue& queue, SlabState
 
 const char* wrong_with(const ThreadHeap& heap) {
   for (const Span* slab : heap.current) {
-    const char* wrong =
-        slab != &kNoSlab ? wrong_with(heap, *slab, SlabState::kCurrent) : nullptr;
+    const char* wrong = slab != &kNoSlab ? wrong_with(heap, *slab, SlabState::kCurrent) : nullptr;
     if (wrong != nullptr) return wrong;
   }
   for (const SlabQueue& queue : heap.available) {

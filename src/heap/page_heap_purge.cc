@@ -83,8 +83,7 @@ void PageHeap::settle(bool time_to_sweep) {
 
 bool PageHeap::tell_of_free(Slices excess) const {
   const Helper helper = helper_.load(std::memory_order_relaxed);
-  return helper != nullptr &&
-         helper(excess != Slices{0} ? Notice::kExcess : Notice::kIdle, excess);
+  return helper != nullptr && helper(excess != Slices{0} ? Notice::kExcess : Notice::kIdle, excess);
 }
 
 uint64_t PageHeap::maintain() {

@@ -28,7 +28,8 @@ void PageHeap::pause_promotion() {
 PageHeap::Settled PageHeap::next_settled(AddressRange& page) {
   constexpr uint32_t kMostLooks = 256;  // under the lock
   LockGuard guard(lock_);
-  if (backend_->coarse_time() < no_collapse_before_.load(std::memory_order_relaxed)) return Settled::kSettling;
+  if (backend_->coarse_time() < no_collapse_before_.load(std::memory_order_relaxed))
+    return Settled::kSettling;
   for (uint32_t look = 0; look < kMostLooks; ++look) {
     if (settling_region_ == map_.regions()) {
       const bool some = settling_ != 0;

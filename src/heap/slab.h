@@ -13,8 +13,8 @@ namespace hakmem {
 extern constinit HAKMEM_HIDDEN Block kEndOfList;
 
 // Makes a fresh span ready to be a slab of `size_class` with no block carved; the caller publishes
-// it by its kind. `colour` shifts the first block by that many cache lines, as far as the class's natural alignment allows: without it the first
-// blocks of all slabs share one set of the L1 cache.
+// it by its kind. `colour` shifts the first block by that many cache lines, as far as the class's
+// natural alignment allows: without it the first blocks of all slabs share one set of the L1 cache.
 void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour);
 
 // Makes `thread` the owner (0: nobody), for the slab's present state.

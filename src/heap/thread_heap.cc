@@ -129,7 +129,7 @@ Backing ThreadHeap::backing_for(Slices slab) const {
 }
 
 uint32_t ThreadHeap::colour_for(const Span& span, uint32_t colours) {
-  const void* const read_by_all[] = {&page_heap,      &span, &span.owner,
+  const void* const read_by_all[] = {&page_heap,      &span,   &span.owner,
                                      &current.back(), &thread, &thread_heap_distance};
   const auto is_taken = [&](uint32_t colour) {
     return std::any_of(std::begin(read_by_all), std::end(read_by_all), [&](const void* variable) {

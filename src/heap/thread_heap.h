@@ -41,7 +41,7 @@ struct alignas(64) ThreadHeap {
   uint32_t next_colour;
   Slices small_slabs;                      // all its slabs of one slice
   std::array<Slices, kSizeClasses> slabs;  // by size class
-  std::atomic<uintptr_t> thread;  // the owner's thread pointer
+  std::atomic<uintptr_t> thread;           // the owner's thread pointer
   // The thread that is changing a heap which is not its own: an arena, or an abandoned one.
   std::atomic<uintptr_t> visitor;
   ThreadHeap* next_registered;  // all heaps, for statistics and fork
@@ -69,8 +69,8 @@ struct alignas(64) ThreadHeap {
   }
 
   // How many lines of the cache to shift the block or blocks of a new span by, below `colours`: a
-  // rotating number, but none where in a page something lies that every call reads. Large blocks are
-  // often written at one place of each of their pages, and drive it out.
+  // rotating number, but none where in a page something lies that every call reads. Large blocks
+  // are often written at one place of each of their pages, and drive it out.
   uint32_t colour_for(const Span& span, uint32_t colours);
 
   // How deep the caller is in the owner's stack: bytes, of use to tell places in a program apart.

@@ -10,15 +10,21 @@ static void* work_once(void* unused) {
   return unused;
 }
 
-static void prepare(void) { pthread_mutex_lock(&lock); }
-static void parent(void) { pthread_mutex_unlock(&lock); }
+static void prepare(void) {
+  pthread_mutex_lock(&lock);
+}
+static void parent(void) {
+  pthread_mutex_unlock(&lock);
+}
 static void child(void) {
   pthread_mutex_unlock(&lock);
   pthread_t thread;
   if (pthread_create(&thread, NULL, work_once, NULL) == 0) pthread_join(thread, NULL);
 }
 
-__attribute__((constructor)) static void construct(void) { pthread_atfork(prepare, parent, child); }
+__attribute__((constructor)) static void construct(void) {
+  pthread_atfork(prepare, parent, child);
+}
 
 void allocate_under_lock(void) {
   pthread_mutex_lock(&lock);

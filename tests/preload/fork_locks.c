@@ -72,7 +72,7 @@ int main(void) {
   memset(line, 'x', length);
   CHECK(write(file, line, length) == (ssize_t)length);
   free(line);
-  void* (*const work[])(void*) = {fork_often, fork_often,   fork_often,   read_lines,   read_lines,
+  void* (*const work[])(void*) = {fork_often, fork_often,   fork_often,   read_lines,    read_lines,
                                   read_lines, open_streams, open_streams, ask_for_names, flush_all};
   for (size_t index = 0; index < sizeof work / sizeof *work; ++index) {
     pthread_t thread;

@@ -140,8 +140,8 @@ static void make_threads(uint64_t* seed) {
   while (made > 0) pthread_join(threads[--made], NULL);
 }
 
-static void (*const kinds[])(uint64_t*) = {fill_and_empty_slabs, churn_extents, exchange_with_others,
-                                           make_threads,         use_arena,     grow_large};
+static void (*const kinds[])(uint64_t*) = {
+    fill_and_empty_slabs, churn_extents, exchange_with_others, make_threads, use_arena, grow_large};
 enum { kKinds = sizeof kinds / sizeof *kinds };
 
 // Where there are two processors, the thread that forks and its children have one for themselves.

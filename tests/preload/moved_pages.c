@@ -1,4 +1,5 @@
-// Memory that is moved by its page tables loses nothing and carries nothing along: moved_pages CASE.
+// Memory that is moved by its page tables loses nothing and carries nothing along: moved_pages
+// CASE.
 //   advice    what was asked of the pages of freed blocks does not turn up in others
 //   mappings  a block of many mappings grows near the limit on mappings, and keeps every byte
 //   limited   large blocks grow and shrink under a limit on address space that comes later
@@ -142,7 +143,8 @@ int main(int count, char** arguments) {
   static const struct {
     const char* name;
     int (*run)(void);
-  } cases[] = {{"advice", advice}, {"mappings", mappings}, {"limited", limited}, {"locked", locked}};
+  } cases[] = {
+      {"advice", advice}, {"mappings", mappings}, {"limited", limited}, {"locked", locked}};
   for (size_t index = 0; index < sizeof cases / sizeof *cases; ++index) {
     if (strcmp(arguments[1], cases[index].name) == 0) return cases[index].run();
   }

@@ -52,9 +52,9 @@ static void sizes(void) {
 }
 
 static void too_large(void) {
-  volatile size_t huge[] = {SIZE_MAX, SIZE_MAX - 1, (size_t)PTRDIFF_MAX + 1, SIZE_MAX - 4095,
-                            SIZE_MAX / 2 + 1, (size_t)1 << 62, (size_t)1 << 50,
-                            ((size_t)1 << 48) + 5};
+  volatile size_t huge[] = {SIZE_MAX,        SIZE_MAX - 1,         (size_t)PTRDIFF_MAX + 1,
+                            SIZE_MAX - 4095, SIZE_MAX / 2 + 1,     (size_t)1 << 62,
+                            (size_t)1 << 50, ((size_t)1 << 48) + 5};
   for (size_t index = 0; index < sizeof huge / sizeof *huge; ++index) {
     const size_t size = huge[index];
     errno = 0;

@@ -174,8 +174,8 @@ MoveResult move(void* from, void* to, size_t bytes) {
 }
 
 // With another size the kernel moves one mapping as a whole or nothing at all; so does libc's
-// realloc. A huge page that comes to another place in its 2 MiB is split: hence the reservation. Where
-// it was refused, that may be another thread's by now.
+// realloc. A huge page that comes to another place in its 2 MiB is split: hence the reservation.
+// Where it was refused, that may be another thread's by now.
 void* remap(void* start, size_t bytes, size_t new_bytes) {
   const long here = system_call(SYS_mremap, start, bytes, new_bytes, 0);
   if (!failed(here)) return start;

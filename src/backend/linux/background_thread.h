@@ -20,8 +20,8 @@ struct BackgroundWork {
 };
 inline constexpr uint64_t kEndOfThread = UINT64_MAX;  // of a step: the thread ends, for good
 
-// Creates the thread, with all signals blocked, a small stack and a table of descriptors of its own,
-// which is empty: what it opens no other thread or child of the program has. False when it
+// Creates the thread, with all signals blocked, a small stack and a table of descriptors of its
+// own, which is empty: what it opens no other thread or child of the program has. False when it
 // cannot be made or is there already. pthread_create allocates: not from inside an allocation, nor
 // between the handlers of a fork.
 bool start_background_thread(const BackgroundWork& work);

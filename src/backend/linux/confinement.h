@@ -10,8 +10,8 @@ namespace hakmem {
 void watch_confinement();
 
 // Whether the process' first thread has other rights, filters or capabilities than the calling one,
-// which then is outside of what the program has set up; or the calling one has a filter more than it
-// began with. Reads two files of /proc, 25 us, at most every 10 ms.
+// which then is outside of what the program has set up; or the calling one has a filter more than
+// it began with. Reads two files of /proc, 25 us, at most every 10 ms.
 bool was_confined();
 
 }  // namespace hakmem

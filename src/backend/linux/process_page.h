@@ -21,8 +21,9 @@ struct ProcessPage {
 ProcessPage* process_page();
 ProcessPage* make_process_page();
 
-// Whether this is a child that no fork handler has set up: _Fork(3), clone(2). Threads that it lacks
-// may have held any lock. False while there is no page: only one thread was in the heap so far.
+// Whether this is a child that no fork handler has set up: _Fork(3), clone(2). Threads that it
+// lacks may have held any lock. False while there is no page: only one thread was in the heap so
+// far.
 bool is_child_without_handlers();
 // From here on it is set up.
 void mark_process_as_set_up();

@@ -84,7 +84,8 @@ uint32_t bit_of(PurgeRung which) {
 }
 
 bool is_proved(PurgeRung which) {
-  return which == PurgeRung::kNone || (proved_rungs.load(std::memory_order_relaxed) & bit_of(which)) != 0;
+  return which == PurgeRung::kNone ||
+         (proved_rungs.load(std::memory_order_relaxed) & bit_of(which)) != 0;
 }
 
 size_t purge_by_ladder(const AddressRange* ranges, size_t count) {

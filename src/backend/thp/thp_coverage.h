@@ -1,7 +1,7 @@
 // Owns: asking the kernel which memory lies on huge pages.
 // Called by: frontend/huge_pages.cc, for statistics.
-// Never: smaps, which takes milliseconds, where the kernel has better; a descriptor beyond the object's life; an allocation, a
-// changed errno.
+// Never: smaps, which takes milliseconds, where the kernel has better; a descriptor beyond the
+// object's life; an allocation, a changed errno.
 #pragma once
 
 #include <cstddef>

@@ -6,8 +6,12 @@
 
 int count;
 int is_asked;
-void pause_here(void) { ++count; }
-char* keep(const char* text) { return strdup(text); }
+void pause_here(void) {
+  ++count;
+}
+char* keep(const char* text) {
+  return strdup(text);
+}
 
 static void* work(void* argument) {
   for (int round = 0; round < 1000; ++round) free(malloc((size_t)round * 16 + 1));
