@@ -42,8 +42,10 @@ class Lock {
   // so. What the calling thread holds, in a signal handler that forks, it goes on holding.
   bool take_from_lost_thread();
 
- private:
+  // Whether the calling thread holds a lock of this rank: it is in a signal handler.
   bool is_mine() const;
+
+ private:
   void note_held();
   bool try_acquire();
   void acquire();

@@ -79,9 +79,12 @@ bool hand_over(PageHeap::Notice notice, Slices excess) {
   }
   switch (notice) {
     case PageHeap::Notice::kGrowth:
-      // The thread may sleep until it is woken, which costs more than a look at the limits.
-      upkeep();
-      if (has_grown_since_collapse()) rouse_background_thread();
+      // It has the files to look at.
+      if (upkeep_is_due()) {
+        wake_background_thread();
+      } else if (has_grown_since_collapse()) {
+        rouse_background_thread();
+      }
       return true;
     case PageHeap::Notice::kIdle:
       rouse_background_thread();
@@ -130,9 +133,9 @@ void prepare_background() {
 }
 
 void make_background_thread() {
-  if (!may_have_thread()) return;
+  if (!may_have_thread() || thread_has_no_exit_left()) return;
   // A program that has no room for a thread is not asked again and again.
-  if (!start_background_thread(kWork) && !background_thread_is_running()) {
+  if (start_background_thread(kWork) == StartOfThread::kRefused) {
     allowed.store(false, std::memory_order_relaxed);
   }
   // The others may have ended meanwhile.

@@ -42,7 +42,7 @@ ThreadHeap* serving_heap() {
   heap = acquire_thread_heap();
   if (heap == nullptr) return nullptr;
   if (threads_with_heap() > 1) make_process_page();
-  arm_thread_exit();
+  if (!thread_has_no_exit_left()) arm_thread_exit();
   return heap;
 }
 
@@ -71,9 +71,9 @@ bool too_large(size_t size) {
 constexpr size_t kGrowsApart = size_t{16} << 20;
 
 void* grow_apart(void* address, size_t size, const Call& call) {
-  if (heap_resize(address, size, call.function)) return address;
   const size_t bytes = heap_usable_size(address, call.function);
   if (size <= bytes) return nullptr;
+  if (heap_resize(address, size, call.function)) return address;
   void* moved = map_growing(size);
   if (moved == nullptr) return nullptr;
   memcpy(moved, address, bytes);

@@ -9,7 +9,6 @@
 #include <climits>
 
 #include "frontend/configuration.h"
-#include "frontend/direct_maps.h"
 #include "frontend/export.h"
 #include "frontend/libc_malloc.h"
 #include "frontend/statistics.h"
@@ -42,15 +41,14 @@ HAKMEM_EXPORT struct mallinfo2 mallinfo2() {
   if (libc != nullptr && libc->mallinfo2 != nullptr) return libc->mallinfo2();
   const HeapStatistics heap = statistics_of_heap();
   struct mallinfo2 information {};
-  const DirectMaps mapped = direct_maps_in_use();
-  information.arena = heap.mapped_bytes - mapped.bytes;
+  information.arena = heap.mapped_bytes - heap.apart_bytes;
   information.ordblks = heap.free_blocks;
-  information.uordblks = heap.allocated_bytes - mapped.bytes;
+  information.uordblks = heap.allocated_bytes - heap.apart_bytes;
   information.fordblks =
       heap.mapped_bytes > heap.allocated_bytes ? heap.mapped_bytes - heap.allocated_bytes : 0;
   information.keepcost = heap.retained_bytes;
-  information.hblks = mapped.count;
-  information.hblkhd = mapped.bytes;
+  information.hblks = heap.apart_blocks;
+  information.hblkhd = heap.apart_bytes;
   return information;
 }
 

@@ -1,6 +1,6 @@
 // Owns: the order of start-up and the hooks into threads, fork and exit.
 // Called by: see life_cycle.h.
-// Never: a hook registered twice; never a module loaded outside the constructor.
+// Never: a hook registered twice.
 #include "frontend/life_cycle.h"
 
 #include <errno.h>
@@ -118,12 +118,19 @@ void set_up_child() {
 // The copy of a process of one thread is whole, but for what the kernel was lent.
 void after_fork_in_child() {
   if (!forking_alone || modules_are_wanted()) set_up_child();
+  mark_process_as_set_up();
   close_safe_points(false);
 }
 
-// The thread may be changing its own heap: of that nothing is touched.
+// The thread may be changing its own heap: of that nothing is touched. A child that has made
+// threads by now has live ones where it seems to have lost some.
 void set_up_child_without_handlers() {
-  if (is_child_without_handlers()) set_up_child();
+  if (make_process_page() == nullptr || !is_child_without_handlers()) return;
+  if (process_threads() > 1) {
+    mark_process_as_set_up();
+  } else {
+    set_up_child();
+  }
 }
 
 // The first constructor of the process (-z initfirst): handlers that other libraries register for

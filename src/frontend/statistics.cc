@@ -31,10 +31,12 @@ static_assert(kCounters + kGauges <= kMostStatistics);
 HeapStatistics statistics_of_heap() {
   HeapStatistics heap = heap_statistics();
   if (checks_are_on()) heap.allocated_bytes -= std::min(heap.allocated_bytes, held_bytes());
-  const size_t mapped_directly = direct_maps_in_use().bytes;
-  heap.allocated_bytes += mapped_directly;
-  heap.active_bytes += mapped_directly;
-  heap.mapped_bytes += mapped_directly;
+  const DirectMaps apart = direct_maps_in_use();
+  heap.apart_blocks = apart.count;
+  heap.apart_bytes = apart.bytes;
+  heap.allocated_bytes += apart.bytes;
+  heap.active_bytes += apart.bytes;
+  heap.mapped_bytes += apart.bytes;
   return heap;
 }
 

@@ -10,9 +10,11 @@
 #include "backend/linux/background_thread.h"
 #include "backend/linux/process_limits.h"
 #include "base/units.h"
+#include "frontend/checks.h"
 #include "frontend/configuration.h"
 #include "frontend/life_cycle.h"
 #include "heap/heap.h"
+#include "heap/heap_registry.h"
 #include "heap/page_heap.h"
 #include "policy/hold_times.h"
 #include "policy/knobs.h"
@@ -138,13 +140,33 @@ uint64_t price_of(const Configuration& settings) {
 // A file that is opened takes a number which another thread of the program may count on, and which
 // a child may inherit.
 bool may_open_files() {
-  return has_own_descriptors() || process_has_one_thread();
+  return has_own_descriptors() || process_has_one_thread() ||
+         (!checks_are_on() && threads_with_heap() <= 1);
 }
 
 bool is_watched() {
   const Configuration& settings = configuration();
-  if (!settings.has(Feature::pressure) || !may_open_files()) return false;
+  if (!settings.has(Feature::pressure)) return false;
   return settings.limit != SIZE_MAX || page_heap.demand().peak().bytes() >= kWorthWatching;
+}
+
+PressureReading read_files() {
+  if (has_own_descriptors()) refresh_commit_charge();
+  if (!sources_found) {
+    find_pressure_sources(sources, configuration().limit, {});
+    sources_found = true;
+  }
+  return read_pressure(sources, has_own_descriptors());
+}
+
+// Where no thread of ours reads: of HAKMEM_LIMIT alone, by what the heap has.
+PressureReading estimate_without_files() {
+  const MemoryShare process{.limit_bytes = configuration().limit,
+                            .used_bytes = page_heap.backed_bytes()};
+  return {.limit_bytes = process.limit_bytes,
+          .used_bytes = process.used_bytes,
+          .headroom_bytes = process.headroom_bytes(),
+          .stalled = false};
 }
 
 // Returns the nanoseconds until the next one.
@@ -152,12 +174,7 @@ uint64_t tick() {
   learn_costs();
   uint64_t pause = kTick;
   if (is_watched()) {
-    if (has_own_descriptors()) refresh_commit_charge();
-    if (!sources_found) {
-      find_pressure_sources(sources, configuration().limit, {});
-      sources_found = true;
-    }
-    const PressureReading reading = read_pressure(sources, has_own_descriptors());
+    const PressureReading reading = may_open_files() ? read_files() : estimate_without_files();
     respect(reading);
     if (is_tight(reading)) pause = kTickNearLimit;
   }
@@ -175,9 +192,13 @@ void prepare_upkeep() {
   decide_hold_times();
 }
 
+bool upkeep_is_due() {
+  return page_heap.backend().coarse_time() >= next_tick.load(std::memory_order_relaxed);
+}
+
 void upkeep() {
+  if (!upkeep_is_due()) return;
   const uint64_t now = page_heap.backend().coarse_time();
-  if (now < next_tick.load(std::memory_order_relaxed)) return;
   if (ticking.exchange(true, std::memory_order_acquire)) return;
   next_tick.store(now + tick(), std::memory_order_relaxed);
   ticking.store(false, std::memory_order_release);

@@ -15,6 +15,7 @@ void prepare_upkeep();
 // Costs 10 ns unless a tick is due: every tenth of a second, more often near a limit.
 void upkeep();
 
+bool upkeep_is_due();
 void upkeep_after_fork_in_child();
 
 // What decisions rest on. From any thread.

@@ -40,12 +40,12 @@ void* arena_allocate(ThreadHeap& arena, size_t alignment, size_t size) {
 }
 
 void arena_free(ThreadHeap& arena, void* block, const char* function) {
+  VisitScope visit(arena);
   if (HAKMEM_LIKELY(try_free_owned(block, reinterpret_cast<uintptr_t>(&arena)))) return;
   const LiveBlock live = find_live_block(block, function);
   if (live.span == nullptr || live.span->heap != &arena) {
     fatal(function, "not a block of this arena:", reinterpret_cast<uintptr_t>(block));
   }
-  VisitScope visit(arena);
   if (live.span->kind.load(std::memory_order_relaxed) == SpanKind::kExtent) {
     free_extent(live.span);
   } else {

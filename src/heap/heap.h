@@ -58,6 +58,9 @@ struct HeapStatistics {
   size_t lazily_freed_bytes;  // of those, the kernel's when it is short
   size_t mapped_bytes;        // committed for data
   size_t metadata_bytes;
+  // Of allocated, active and mapped, in blocks that have a mapping of their own; the frontend's.
+  size_t apart_blocks;
+  size_t apart_bytes;
   // Allocations served from the thread's own freed extents: of up to 128 KiB, 256 KiB, 512 KiB ...
   std::array<uint64_t, SpanCache::kDoublings> extent_cache_hits;
 

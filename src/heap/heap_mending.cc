@@ -57,9 +57,11 @@ bool tear_lost_heaps(const ThreadHeap& mine) {
   Slices quotas;
   for_each_heap([&](ThreadHeap& heap) {
     quotas = quotas + heap.cache.quota();
-    const bool lost = state_of(heap) == HeapState::kOwned ? &heap != &mine
-                                                          : state_of(heap) == HeapState::kClaimed &&
-                                                                is_visited_by_lost_thread(heap);
+    // Who claims an abandoned heap notes it a moment later.
+    const bool lost = state_of(heap) == HeapState::kOwned
+                          ? &heap != &mine
+                          : state_of(heap) == HeapState::kClaimed &&
+                                heap.visitor.load(std::memory_order_relaxed) != this_thread();
     if (!lost) return;
     some = true;
     heap.thread.store(0, std::memory_order_relaxed);

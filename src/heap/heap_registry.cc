@@ -1,4 +1,4 @@
-// Owns: the list of heaps and the transitions between owned, abandoned and frozen.
+// Owns: the list of heaps and the transitions between owned, abandoned and torn.
 // Called by: see heap_registry.h.
 // Never: an allocation from the heap itself; heaps live in memory of their own.
 #include "heap/heap_registry.h"
@@ -125,7 +125,7 @@ void abandon_thread_heap() {
 }
 
 uint32_t threads_with_heap() {
-  return owners.load(std::memory_order_relaxed);
+  return owners.load(std::memory_order_seq_cst);
 }
 
 ThreadHeap* first_registered_heap() {

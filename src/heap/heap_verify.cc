@@ -52,11 +52,10 @@ const char* wrong_with(const ThreadHeap& heap) {
 
 bool may_look_at(const ThreadHeap& heap) {
   switch (heap.state.load(std::memory_order_relaxed)) {
-    case HeapState::kOwned:
-      return &heap == thread_heap();
     case HeapState::kAbandoned:
     case HeapState::kArena:
       return true;
+    case HeapState::kOwned:
     case HeapState::kClaimed:
     case HeapState::kTorn:
     case HeapState::kIdleArena:

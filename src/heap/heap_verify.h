@@ -5,7 +5,8 @@
 
 namespace hakmem {
 
-// What contradicts itself; nullptr: nothing. Owned heaps of other threads are not looked at.
+// What contradicts itself; nullptr: nothing. Owned heaps are not looked at: their threads may be
+// changing them, be it the one that calls from a signal handler.
 const char* verify_heap();
 
 }  // namespace hakmem

@@ -41,6 +41,7 @@ struct HugePage {
   Backing backing;
   bool touched;     // used since it last had no memory
   bool displaced;   // its memory was moved here: a mapping of its own
+  bool arriving;    // memory is moved here, and what is claimed may turn out inaccessible
   bool split;       // purged in part: the kernel may have small pages for it from then on
   uint8_t sweeps;   // that passed it by since `idle` was set anew
   uint8_t settled;  // looks in a row that found all of it in use since the one before

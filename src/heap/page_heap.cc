@@ -20,6 +20,7 @@
 
 #include <algorithm>
 
+#include "base/store_order.h"
 #include "heap/free_run.h"
 #include "heap/slices_of_region.h"
 #include "policy/knobs.h"
@@ -60,6 +61,7 @@ Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
 }
 
 Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
+  const ClaimsInHand in_hand;
   MemoryMoves moves;
   Span* span;
   Untouched untouched;
@@ -298,6 +300,7 @@ void PageHeap::free(Span* span, uint32_t site) {
     Region& region = map_.region_of(span);
     span->kind.store(SpanKind::kFree, std::memory_order_relaxed);
     span->owner.store(0, std::memory_order_relaxed);
+    keep_store_order();
     const uint32_t slice = PageMap::slice_in(region, span);
     give_back(region, slice, {span->slices});
     if (decision.action != MemoryAction::kKeep) heed(decision, region, slice, {span->slices});
@@ -334,6 +337,7 @@ bool PageHeap::extend(Span* span, Slices length) {
   if (!commit(region, end, more)) return false;
   mark_used(region, end, more);
   take(region, end, more, length);
+  keep_store_order();
   span->slices = length.count;
   return true;
 }
@@ -343,8 +347,11 @@ void PageHeap::shrink(Span* span, Slices length) {
     LockGuard guard(lock_);
     Region& region = map_.region_of(span);
     const uint32_t end = PageMap::slice_in(region, span) + length.count;
-    give_back(region, end, Slices{span->slices} - length);
+    const Slices rest = Slices{span->slices} - length;
+    // First: a child of a fork may find the rest free, and free the span.
     span->slices = length.count;
+    keep_store_order();
+    give_back(region, end, rest);
   }
   settle(false);
 }

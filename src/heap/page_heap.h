@@ -161,6 +161,8 @@ class PageHeap {
   // Without the lock, and perhaps a moment old: owned by slabs and extents, and the most of it
   // within the last hold time.
   const Demand& demand() const { return demand_; }
+  // Of used and of free slices, the memory that the kernel has given.
+  size_t backed_bytes() const { return (used() + retained()).bytes(); }
   Slices used() const { return {used_.load(std::memory_order_relaxed)}; }
 
   PageMap& map() { return map_; }
@@ -350,5 +352,16 @@ class PageHeap {
 };
 
 extern constinit HAKMEM_HIDDEN PageHeap page_heap;
+
+// Of the calling thread: scopes in which it has claimed slices.
+extern HAKMEM_HIDDEN __thread uint32_t claims_in_hand __attribute__((tls_model("initial-exec")));
+
+class ClaimsInHand {
+ public:
+  ClaimsInHand() { ++claims_in_hand; }
+  ~ClaimsInHand() { --claims_in_hand; }
+  ClaimsInHand(const ClaimsInHand&) = delete;
+  ClaimsInHand& operator=(const ClaimsInHand&) = delete;
+};
 
 }  // namespace hakmem

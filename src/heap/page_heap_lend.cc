@@ -28,6 +28,7 @@ void PageHeap::set_deadlines(const Deadlines& deadlines) {
 }
 
 void PageHeap::lend(uint64_t nanoseconds) {
+  const ClaimsInHand in_hand;
   LockGuard lending(lending_lock_);
   take_back_locked();
   if (lent_.load(std::memory_order_relaxed)) return;
@@ -80,6 +81,7 @@ void PageHeap::settle_fired_loan() {
 
 void PageHeap::take_back_locked() {
   if (!lent_.load(std::memory_order_relaxed)) return;
+  const ClaimsInHand in_hand;
   // A child without a ring gets no answers: what was lent keeps its contents there.
   bool purged[Deadlines::kMostRanges] = {};
   const size_t count_of_ranges = deadlines_->disarm(purged);

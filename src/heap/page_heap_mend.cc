@@ -5,12 +5,16 @@
 
 namespace hakmem {
 
+__thread uint32_t claims_in_hand __attribute__((tls_model("initial-exec"))) = 0;
+
 // What was lent is the parent's: the kernel purges its memory.
 void PageHeap::after_fork_in_child() {
   lending_lock_.take_from_lost_thread();
   lent_.store(false, std::memory_order_relaxed);
   loan_slices_.store(0, std::memory_order_relaxed);
   const bool torn = lock_.take_from_lost_thread();
+  // A signal handler forked: the calling thread goes on with what it holds when the handler ends.
+  if (lock_.is_mine() || claims_in_hand != 0) return;
   LockGuard guard(lock_);
   if (torn || claims_in_flight_ != 0) recount();
 }
@@ -36,7 +40,8 @@ void PageHeap::recount() {
       page.region = static_cast<uint8_t>(region);
       page.bin = HugePageBins::kNoBin;
       if (charged && page.claimed == ~uint32_t{0}) page.committed = false;
-      page.used &= ~page.claimed;
+      if (!page.arriving) page.used &= ~page.claimed;
+      page.arriving = false;
       page.claimed = 0;
       page.lazily_freed &= page.free_backed();
       if (page.backing == Backing::kHugePage) ++promoted_.count;

@@ -68,6 +68,7 @@ HugePage* PageHeap::reusable_page(Backing backing) {
 void PageHeap::claim_rest(HugePage& page, uint32_t rest) {
   remove_retained(page, page.backed & rest);
   page.backed |= rest;
+  page.arriving = true;
   mark_claimed(page, rest);
   ++claims_in_flight_;
   update_bin(page);
@@ -85,6 +86,7 @@ bool PageHeap::carry_out(const MemoryMoves& moves) {
     LockGuard guard(lock_);
     release_claim({move.from, ~uint32_t{0}}, moved);
     if (move.rest == 0) continue;
+    move.to->arriving = false;
     if (result == MoveResult::kLost) {
       keep_lost({move.to, move.rest});
     } else {

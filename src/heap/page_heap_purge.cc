@@ -111,6 +111,7 @@ void PageHeap::purge_idle() {
   constexpr Slices kMostPurged{128};
   if (!is_time_to_sweep()) return;
   look_at_charge();
+  const ClaimsInHand in_hand;
   Claim claims[kMostClaims];
   size_t claimed;
   {
@@ -204,6 +205,7 @@ size_t PageHeap::purge_down_to(Slices target, Patience patience) {
     LockGuard guard(lock_);
     sweep.visits = kRounds * known_huge_pages();
   }
+  const ClaimsInHand in_hand;
   Claim claims[kMostClaims];
   size_t bytes = 0;
   // Locked memory among what is purged is left out; where nothing is taken, it ends.

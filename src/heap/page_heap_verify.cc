@@ -24,7 +24,6 @@ PageHeap::Totals PageHeap::count_totals() const {
       if ((page.claimed & ~page.used) != 0) sum.wrong = "a claimed slice is free";
       if ((page.lazily_freed & ~page.free_backed()) != 0)
         sum.wrong = "a lazily freed slice is not free";
-      if (!page.committed && page.free_backed() != 0) sum.wrong = "memory that is not committed";
       sum.retained[static_cast<size_t>(page.backing)] += slices_in(page.free_backed());
       sum.lazily_freed += slices_in(page.lazily_freed);
       sum.used += slices_in(page.used & ~page.claimed);

@@ -122,6 +122,7 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   if (base == nullptr) return false;
 
   Region& region = regions_[index];
+  region.watermark = region.spans_ready = region.pages_ready = 0;  // a lost thread's, perhaps
   region.base = reinterpret_cast<uintptr_t>(base);
   region.total = static_cast<uint32_t>(bytes >> kHugePageShift);
   region.descriptors = region.base + huge_page_array_bytes(region.total);

@@ -32,6 +32,7 @@ void Outgoing::add(Span& slab, Block* block) {
   if (place.destination != &destination) {
     post(place);
     place.destination = &destination;
+    keep_store_order();
   }
   if (place.batch == nullptr) place.batch = take_batch();
   if (place.batch == nullptr) {

@@ -134,16 +134,18 @@ void collect_if_abandoned(ThreadHeap& heap);
 // For the time in which a thread changes a heap that is not its own.
 class VisitScope {
  public:
-  explicit VisitScope(ThreadHeap& heap) : heap_(heap) {
+  explicit VisitScope(ThreadHeap& heap)
+      : heap_(heap), outer_(heap.visitor.load(std::memory_order_relaxed)) {
     heap_.visitor.store(this_thread(), std::memory_order_relaxed);
     keep_store_order();
   }
-  ~VisitScope() { heap_.visitor.store(0, std::memory_order_release); }
+  ~VisitScope() { heap_.visitor.store(outer_, std::memory_order_release); }
   VisitScope(const VisitScope&) = delete;
   VisitScope& operator=(const VisitScope&) = delete;
 
  private:
   ThreadHeap& heap_;
+  const uintptr_t outer_;
 };
 
 }  // namespace hakmem

@@ -246,6 +246,7 @@ TEST_F(PageHeapTest, ADecommitThatAForkInterruptedCountsOnce) {
     if (child == 0) {
       const size_t mapped = forking->statistics().mapped_bytes;
       forking->set_backend(kFakeBackend);
+      claims_in_hand = 0;  // as another thread's purge
       forking->after_fork_in_child();
       forking->purge_down_to({0});
       _exit(forking->statistics().mapped_bytes + kHugePageSize == mapped ? 0 : 1);

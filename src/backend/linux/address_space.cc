@@ -129,9 +129,15 @@ void undo_requests(void* start, size_t bytes) {
   }
 }
 
+bool remap_by_name(void* from, size_t bytes, size_t new_bytes, int flags, void* to) {
+  const int saved = errno;
+  const bool done = mremap(from, bytes, new_bytes, flags, to) != MAP_FAILED;
+  errno = saved;
+  return done;
+}
+
 bool move_pages(void* from, void* to, size_t bytes, int flags) {
-  return !failed(
-      system_call(SYS_mremap, from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to));
+  return remap_by_name(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED | flags, to);
 }
 
 // Emulators (qemu-user) forget the source of such a move: the kernel that they run on has it, but
@@ -177,15 +183,12 @@ MoveResult move(void* from, void* to, size_t bytes) {
 // realloc. A huge page that comes to another place in its 2 MiB is split: hence the reservation.
 // Where it was refused, that may be another thread's by now.
 void* remap(void* start, size_t bytes, size_t new_bytes) {
-  const long here = system_call(SYS_mremap, start, bytes, new_bytes, 0);
-  if (!failed(here)) return start;
+  if (remap_by_name(start, bytes, new_bytes, 0, nullptr)) return start;
   if (new_bytes <= bytes) return nullptr;
   void* target = map_aligned(new_bytes, kHugePageSize, PROT_NONE);
-  if (target == nullptr) return nullptr;
-  const int saved = errno;
-  void* moved = mremap(start, bytes, new_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, target);
-  errno = saved;
-  return moved != MAP_FAILED ? moved : nullptr;
+  constexpr int kMoving = MREMAP_MAYMOVE | MREMAP_FIXED;
+  const bool moved = target != nullptr && remap_by_name(start, bytes, new_bytes, kMoving, target);
+  return moved ? target : nullptr;
 }
 
 // Purged first: locked memory refuses that, and should the new mapping fail, the old one is empty.

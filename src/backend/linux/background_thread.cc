@@ -35,7 +35,6 @@ constinit std::atomic<const BackgroundWork*> background_work{nullptr};
 constinit std::atomic<pthread_t> handle{};
 constinit std::atomic<bool> barriers_work{false};
 
-__thread bool is_ours __attribute__((tls_model("initial-exec"))) = false;
 __thread bool own_descriptors __attribute__((tls_model("initial-exec"))) = false;
 
 // The program may close and reuse any number, count its numbers, and expect the lowest; children
@@ -87,7 +86,6 @@ uint64_t step_and_announce(const BackgroundWork& work, ProcessPage& mine) {
 
 void* run(void* page) {
   auto& mine = *static_cast<ProcessPage*>(page);
-  is_ours = true;
   own_descriptors = take_own_descriptors();
   system_call(SYS_prctl, PR_SET_NAME, "hakmem-purge");
   prepare_barriers();
@@ -142,16 +140,30 @@ bool create(ProcessPage& mine) {
   return created;
 }
 
+// pthread_join is a cancellation point, and malloc none.
+class WithoutCancellation {
+ public:
+  WithoutCancellation() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~WithoutCancellation() { pthread_setcancelstate(before_, nullptr); }
+  WithoutCancellation(const WithoutCancellation&) = delete;
+  WithoutCancellation& operator=(const WithoutCancellation&) = delete;
+
+ private:
+  int before_ = PTHREAD_CANCEL_ENABLE;
+};
+
 }  // namespace
 
-bool start_background_thread(const BackgroundWork& work) {
+StartOfThread start_background_thread(const BackgroundWork& work) {
   ProcessPage* mine = make_process_page();
+  if (mine == nullptr) return StartOfThread::kRefused;
   uint32_t none = kNone;
-  if (mine == nullptr || !mine->thread_state.compare_exchange_strong(none, kStarting)) return false;
+  if (!mine->thread_state.compare_exchange_strong(none, kStarting)) return StartOfThread::kBusy;
   background_work.store(&work, std::memory_order_release);
+  const WithoutCancellation without_cancellation;
   const bool created = create(*mine);
   mine->thread_state.store(created ? kRunning : kNone, std::memory_order_seq_cst);
-  return created;
+  return created ? StartOfThread::kMade : StartOfThread::kRefused;
 }
 
 void stop_background_thread() {
@@ -160,6 +172,7 @@ void stop_background_thread() {
   uint32_t state = kRunning;
   if (!mine->thread_state.compare_exchange_strong(state, kStopping)) return;
   wake(*mine);
+  const WithoutCancellation without_cancellation;
   pthread_join(handle.load(std::memory_order_acquire), nullptr);
   mine->thread_state.store(kNone, std::memory_order_seq_cst);
 }
@@ -167,10 +180,6 @@ void stop_background_thread() {
 bool background_thread_is_running() {
   const ProcessPage* mine = process_page();
   return mine != nullptr && mine->thread_state.load(std::memory_order_relaxed) == kRunning;
-}
-
-bool is_background_thread() {
-  return is_ours;
 }
 
 bool has_own_descriptors() {

@@ -20,11 +20,16 @@ struct BackgroundWork {
 };
 inline constexpr uint64_t kEndOfThread = UINT64_MAX;  // of a step: the thread ends, for good
 
+enum class StartOfThread : uint8_t {
+  kMade,
+  kBusy,     // it is there, or another thread is making or ending it
+  kRefused,  // it cannot be made
+};
+
 // Creates the thread, with all signals blocked, a small stack and a table of descriptors of its
-// own, which is empty: what it opens no other thread or child of the program has. False when it
-// cannot be made or is there already. pthread_create allocates: not from inside an allocation, nor
-// between the handlers of a fork.
-bool start_background_thread(const BackgroundWork& work);
+// own, which is empty: what it opens no other thread or child of the program has. pthread_create
+// allocates: not from inside an allocation, nor between the handlers of a fork.
+StartOfThread start_background_thread(const BackgroundWork& work);
 
 // Ends the thread, if it runs, and waits until it has ended: for a step of its, a millisecond or a
 // few. Without a lock of ours; not on the thread itself.
@@ -32,7 +37,6 @@ void stop_background_thread();
 
 // False in every child until it starts its own, whether it was made by fork, _Fork or clone.
 bool background_thread_is_running();
-bool is_background_thread();
 
 // Whether files that the calling thread opens take no number of the program's table.
 bool has_own_descriptors();

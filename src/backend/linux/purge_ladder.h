@@ -1,6 +1,6 @@
-// Owns: which system call gives memory back: the best one that this kernel and this container
-// allow. Called by: kLinuxBackend; the life cycle (choice), statistics (rung in use). Never: a
-// range reported as purged that the kernel has not confirmed.
+// Owns: which system call gives memory back, of those that this kernel and this container allow.
+// Called by: kLinuxBackend; the life cycle (choice), statistics (rung in use).
+// Never: a range reported as purged that the kernel has not confirmed.
 #pragma once
 
 #include <cstddef>
