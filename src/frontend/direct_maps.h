@@ -1,6 +1,6 @@
-// Owns: blocks with a mapping of their own (the mmap feature, blocks that grow large), their
-// registry. Called by: the slow paths of malloc and free. Never: a page before there is such a
-// block.
+// Owns: blocks with a mapping of their own (the mmap feature, blocks that grow large).
+// Called by: the slow paths of malloc and free.
+// Never: a page before there is such a block.
 #pragma once
 
 #include <cstddef>
