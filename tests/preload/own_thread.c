@@ -111,6 +111,13 @@ static int last_thread(void) {
   return 0;
 }
 
+// libc's join returns a moment before the kernel has let go of the thread; on a busy machine that is
+// some while.
+static void wait_until_alone(void) {
+  for (int look = 0; look < 500 && threads_of_process() != 1; ++look) usleep(10000);
+  CHECK(threads_of_process() == 1);
+}
+
 static int namespace(void) {
   const pid_t child = fork();
   if (child == 0) _exit(unshare(CLONE_NEWUSER) == 0 ? 0 : 1);
@@ -121,9 +128,7 @@ static int namespace(void) {
     pthread_t threads[4];
     for (int index = 0; index < 4; ++index) pthread_create(&threads[index], NULL, work, NULL);
     for (int index = 0; index < 4; ++index) pthread_join(threads[index], NULL);
-    // libc's join returns a moment before the kernel has let go of the thread.
-    usleep(20000);
-    CHECK(threads_of_process() == 1);
+    wait_until_alone();
     churn(20);
     CHECK(threads_of_process() == 1);
   }
