@@ -269,11 +269,11 @@ static void fork_in_handler(int signal) {
 static int handler(void) {
   struct sigaction action = {.sa_handler = fork_in_handler, .sa_flags = SA_RESTART};
   sigaction(SIGALRM, &action, NULL);
-  const struct itimerval often = {{0, 500}, {0, 500}};
+  const struct itimerval often = {{0, 2000}, {0, 2000}};
   setitimer(ITIMER_REAL, &often, NULL);
   unsigned seed = 1;
   char* blocks[64] = {NULL};
-  while (forks < 1000) {
+  while (forks < 300) {
     seed = seed * 1103515245 + 12345;
     char** block = &blocks[seed >> 16 & 63];
     free(*block);
