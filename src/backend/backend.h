@@ -19,7 +19,7 @@ enum class MoveResult : uint8_t {
   kLost,    // the target may be somebody else's by now
 };
 
-// What the process may use; read when a region is reserved.
+// What the process may use, as it was at start.
 struct MemoryLimits {
   size_t physical_bytes;       // of the machine
   size_t address_space_bytes;  // RLIMIT_AS, SIZE_MAX when unlimited
@@ -32,14 +32,14 @@ struct Backend {
   // of two of at least the page size. Whatever the system does by itself, it is backed by small
   // pages until it is promoted.
   void* (*reserve)(size_t bytes, size_t alignment);
-  // Gives reserved address space back.
+  // Gives reserved address space back that was never committed.
   void (*release)(void* start, size_t bytes);
-  // Makes reserved memory readable and writable; fresh memory reads as zeros.
+  // Makes reserved memory readable and writable; fresh memory reads as zeros. Refused as well where
+  // the process has more address space than it may have by now, whatever was reserved before.
   bool (*commit)(void* start, size_t bytes);
-  // Whether RLIMIT_AS leaves room for `more` bytes. Reserved address space counts against the limit
-  // from the start, so a limit that the program sets later would never be felt:
-  // `reserved_uncommitted` bytes are taken as not there.
-  bool (*address_space_allows)(size_t more, size_t reserved_uncommitted);
+  // Whether the process has more address space than it may have: asked of a page that is reserved
+  // and not committed.
+  bool (*address_space_is_refused)(void* reserved);
   // The reverse of commit; the contents and the promotion are gone.
   bool (*decommit)(void* start, size_t bytes);
   // Asks for huge pages in a committed range that is not touched yet. Advice: no answer.
@@ -79,8 +79,8 @@ struct Backend {
   bool (*guard)(void* start, size_t bytes);
   // The reverse: the pages read as zeros.
   void (*unguard)(void* start, size_t bytes);
-  // For core dumps; what is reserved is none of their business, and metadata of little use.
-  void (*include_in_dump)(void* start, size_t bytes);
+  // From core dumps: metadata is of little use there. What is reserved is excluded already.
+  void (*exclude_from_dump)(void* start, size_t bytes);
   // Resizes a mapping of its own, in place or at another address aligned to a huge page, with its
   // contents and what was asked of its pages: as a whole, or nullptr and not at all (it was made
   // several mappings, is sealed, or there are too many).
@@ -95,8 +95,6 @@ struct Backend {
   // `decommit` gives the charge back.
   bool (*commit_is_charged)();
   size_t (*page_size)();
-  // Bytes of the process in physical memory; 0 when the system does not tell.
-  size_t (*resident_bytes)();
 };
 
 }  // namespace hakmem

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <atomic>
 
-#include "backend/linux/background_thread.h"
-#include "backend/linux/confinement.h"
+#include "backend/linux/guest/background_thread.h"
+#include "backend/linux/guest/confinement.h"
 #include "frontend/configuration.h"
 #include "frontend/huge_pages.h"
 #include "frontend/life_cycle.h"
@@ -132,14 +132,19 @@ void prepare_background() {
   if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }
 
+void confine_background() {
+  allowed.store(false, std::memory_order_seq_cst);
+  stop_background_thread();
+}
+
 void make_background_thread() {
   if (!may_have_thread() || thread_has_no_exit_left()) return;
   // A program that has no room for a thread is not asked again and again.
   if (start_background_thread(kWork) == StartOfThread::kRefused) {
     allowed.store(false, std::memory_order_relaxed);
   }
-  // The others may have ended meanwhile.
-  background_after_thread_exit();
+  // The others may have ended meanwhile, or a filter is about to be installed.
+  if (!may_have_thread()) stop_background_thread();
 }
 
 void background_after_thread_exit() {

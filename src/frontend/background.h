@@ -12,6 +12,10 @@ void prepare_background();
 // At a safe point.
 void make_background_thread();
 
+// The program is about to install a filter, or runs under one: there is no thread of ours any more
+// when this returns, and none will be made.
+void confine_background();
+
 // A thread of the program has ended: ours ends before the program is alone, and before this
 // returns.
 void background_after_thread_exit();

@@ -1,7 +1,7 @@
 // Owns: the table that HAKMEM_VERBOSE=1 and hakmem_print_configuration show.
 // Called by: life_cycle.cc, control.cc.
 // Never: a feature shown as on that this version does not act on.
-#include "backend/linux/purge_ladder.h"
+#include "backend/linux/memory/purge_ladder.h"
 #include "base/log.h"
 #include "frontend/background.h"
 #include "frontend/configuration.h"

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "backend/linux/process_limits.h"
+#include "backend/linux/guest/process_limits.h"
 #include "frontend/configuration.h"
 #include "frontend/export.h"
 #include "frontend/huge_pages.h"
@@ -82,7 +82,7 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
       .allocated = heap.allocated_bytes,
       .active = heap.active_bytes,
       .metadata = heap.metadata_bytes,
-      .resident = page_heap.backend().resident_bytes(),
+      .resident = process_resident_bytes(),
       .mapped = heap.mapped_bytes,
       .retained = heap.retained_bytes,
       .purged = read(counters.purged_bytes),

@@ -118,7 +118,11 @@ void* map_directly(size_t bytes, size_t alignment) {
   if (rounded < bytes) return nullptr;
   LockGuard guard(maps_lock);
   if (!make_room()) return nullptr;
-  void* start = backend.map(rounded, alignment > page ? alignment : page);
+  alignment = std::max(alignment, page);
+  void* start = backend.map(rounded, alignment);
+  if (start == nullptr && page_heap.meet_address_space_limit()) {
+    start = backend.map(rounded, alignment);
+  }
   if (start == nullptr) return nullptr;
   const auto place = reinterpret_cast<uintptr_t>(start);
   set(table->probe(place), place, rounded);

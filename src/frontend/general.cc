@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "backend/linux/process_page.h"
+#include "backend/linux/memory/process_page.h"
 #include "base/bits.h"
 #include "frontend/checks.h"
 #include "frontend/configuration.h"
@@ -42,6 +42,7 @@ ThreadHeap* serving_heap() {
   heap = acquire_thread_heap();
   if (heap == nullptr) return nullptr;
   if (threads_with_heap() > 1) make_process_page();
+  note_heap_given();
   if (!thread_has_no_exit_left()) arm_thread_exit();
   return heap;
 }

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <bit>
 
-#include "backend/linux/linux_backend.h"
+#include "backend/linux/memory/linux_backend.h"
 #include "backend/thp/collapse.h"
 #include "backend/thp/thp_coverage.h"
 #include "backend/thp/thp_settings.h"

@@ -7,10 +7,11 @@
 #include <limits.h>
 #include <pthread.h>
 
-#include "backend/linux/linux_backend.h"
-#include "backend/linux/process_limits.h"
-#include "backend/linux/process_page.h"
-#include "backend/linux/purge_ladder.h"
+#include "backend/linux/guest/confinement.h"
+#include "backend/linux/guest/process_limits.h"
+#include "backend/linux/memory/linux_backend.h"
+#include "backend/linux/memory/process_page.h"
+#include "backend/linux/memory/purge_ladder.h"
 #include "base/environment.h"
 #include "base/lock.h"
 #include "frontend/background.h"
@@ -38,6 +39,7 @@ extern "C" __attribute__((weak)) char __libc_single_threaded;
 namespace hakmem {
 namespace {
 
+constinit bool has_backend = false;
 constinit bool started = false;
 constinit bool exit_key_made = false;
 constinit pthread_key_t exit_key;
@@ -126,7 +128,7 @@ void after_fork_in_child() {
 // threads by now has live ones where it seems to have lost some.
 void set_up_child_without_handlers() {
   if (make_process_page() == nullptr || !is_child_without_handlers()) return;
-  if (process_threads() > 1) {
+  if (other_threads_were_given_heaps()) {
     mark_process_as_set_up();
   } else {
     set_up_child();
@@ -141,6 +143,8 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   provide_environment(environment);
   start_up();
   refresh_commit_charge();
+  if (configuration().has(Feature::background) && was_started_confined()) confine_background();
+  find_limits();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
   if (checks_are_on()) watch_guards();
@@ -166,7 +170,11 @@ __attribute__((destructor)) void destruct() {
 
 void start_up() {
   if (started) return;
-  page_heap.set_backend(kLinuxBackend);
+  if (!has_backend) {
+    has_backend = true;
+    read_memory_limits();
+    page_heap.set_backend(kLinuxBackend);
+  }
   // IFUNC resolvers run before libc knows the environment: the defaults serve them.
   if (!environment_is_readable()) return;
   started = true;

@@ -3,8 +3,8 @@
 // Never: waiting for the loader's lock while other threads run: they may hold it and wait for us.
 #include "frontend/modules.h"
 
-#include "backend/linux/process_limits.h"
-#include "backend/linux/purge_ladder.h"
+#include "backend/linux/guest/process_limits.h"
+#include "backend/linux/memory/purge_ladder.h"
 #include "frontend/background.h"
 #include "frontend/configuration.h"
 #include "frontend/uring.h"

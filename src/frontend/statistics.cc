@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "backend/linux/process_limits.h"
+#include "backend/linux/guest/process_limits.h"
 #include "frontend/checks.h"
 #include "frontend/direct_maps.h"
 #include "frontend/huge_pages.h"
@@ -61,7 +61,7 @@ size_t collect_statistics(Statistic* statistics) {
       {"allocated", heap.allocated_bytes, "bytes in live blocks"},
       {"active", heap.active_bytes, "bytes of slabs and extents with live blocks"},
       {"metadata", heap.metadata_bytes, "bytes committed for descriptors and heaps"},
-      {"resident", page_heap.backend().resident_bytes(), "bytes of the process in memory"},
+      {"resident", process_resident_bytes(), "bytes of the process in memory"},
       {"mapped", heap.mapped_bytes, "bytes committed for data"},
       {"retained", heap.retained_bytes, "bytes free and kept backed for reuse"},
       {"lent", heap.lent_bytes, "of retained, bytes that the kernel purges at a deadline"},

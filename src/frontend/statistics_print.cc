@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "backend/linux/purge_ladder.h"
+#include "backend/linux/memory/purge_ladder.h"
 #include "base/environment.h"
 #include "base/log.h"
 #include "base/system_call.h"

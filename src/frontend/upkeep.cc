@@ -7,8 +7,8 @@
 #include <atomic>
 #include <utility>
 
-#include "backend/linux/background_thread.h"
-#include "backend/linux/process_limits.h"
+#include "backend/linux/guest/background_thread.h"
+#include "backend/linux/guest/process_limits.h"
 #include "base/units.h"
 #include "frontend/checks.h"
 #include "frontend/configuration.h"
@@ -26,15 +26,13 @@ namespace {
 constexpr uint64_t kTick = 100'000'000;  // nanoseconds
 constexpr uint64_t kTickNearLimit = 5'000'000;
 
-// Finding the limits of a process takes 0.15 ms and a descriptor: not for one that stays small. The
-// first touch of so much takes twenty times as long.
-constexpr size_t kWorthWatching = size_t{16} << 20;
-
 constinit size_t retained_limit = 0;  // bytes, as configured
 constinit CostEstimates costs;
 constinit MemoryPrice price{costs};
 alignas(kApart) constinit PressureSources sources;
-constinit bool sources_found = false;
+// What the files last said, and what the heap had by then.
+constinit PressureReading last_reading;
+constinit size_t backed_at_reading = 0;
 constinit std::atomic<size_t> limit_bytes{SIZE_MAX};
 constinit std::atomic<size_t> headroom_bytes{SIZE_MAX};
 constinit std::atomic<uint64_t> next_tick{0};
@@ -137,44 +135,39 @@ uint64_t price_of(const Configuration& settings) {
   return settings.memory_price;
 }
 
-// A file that is opened takes a number which another thread of the program may count on, and which
-// a child may inherit.
-bool may_open_files() {
-  return has_own_descriptors() || process_has_one_thread() ||
-         (!checks_are_on() && threads_with_heap() <= 1);
+const PressureReading& read_files(bool may_hold) {
+  backed_at_reading = page_heap.backed_bytes();
+  last_reading = read_pressure(sources, may_hold);
+  return last_reading;
 }
 
-bool is_watched() {
-  const Configuration& settings = configuration();
-  if (!settings.has(Feature::pressure)) return false;
-  return settings.limit != SIZE_MAX || page_heap.demand().peak().bytes() >= kWorthWatching;
-}
-
-PressureReading read_files() {
-  if (has_own_descriptors()) refresh_commit_charge();
-  if (!sources_found) {
-    find_pressure_sources(sources, configuration().limit, {});
-    sources_found = true;
-  }
-  return read_pressure(sources, has_own_descriptors());
-}
-
-// Where no thread of ours reads: of HAKMEM_LIMIT alone, by what the heap has.
-PressureReading estimate_without_files() {
-  const MemoryShare process{.limit_bytes = configuration().limit,
-                            .used_bytes = page_heap.backed_bytes()};
-  return {.limit_bytes = process.limit_bytes,
-          .used_bytes = process.used_bytes,
-          .headroom_bytes = process.headroom_bytes(),
+// A program's thread opens no file. The heap knows what it has taken since the files were read, at
+// start or by a thread of ours.
+PressureReading estimate() {
+  const size_t backed = page_heap.backed_bytes();
+  const size_t before = std::min(last_reading.used_bytes, backed_at_reading);
+  const MemoryShare share{.limit_bytes = last_reading.limit_bytes,
+                          .used_bytes = last_reading.used_bytes - before + backed};
+  const MemoryShare process{.limit_bytes = configuration().limit, .used_bytes = backed};
+  const MemoryShare nearest = nearer_to_limit(share, process);
+  return {.limit_bytes = nearest.limit_bytes,
+          .used_bytes = nearest.used_bytes,
+          .headroom_bytes = nearest.headroom_bytes(),
           .stalled = false};
+}
+
+PressureReading look_at_pressure() {
+  if (!has_own_descriptors()) return estimate();
+  refresh_commit_charge();
+  return read_files(true);
 }
 
 // Returns the nanoseconds until the next one.
 uint64_t tick() {
   learn_costs();
   uint64_t pause = kTick;
-  if (is_watched()) {
-    const PressureReading reading = may_open_files() ? read_files() : estimate_without_files();
+  if (configuration().has(Feature::pressure)) {
+    const PressureReading reading = look_at_pressure();
     respect(reading);
     if (is_tight(reading)) pause = kTickNearLimit;
   }
@@ -190,6 +183,12 @@ void prepare_upkeep() {
   if (!settings.has(Feature::bigcache)) return;
   price.set_base(price_of(settings));
   decide_hold_times();
+}
+
+void find_limits() {
+  if (!configuration().has(Feature::pressure)) return;
+  find_pressure_sources(sources, configuration().limit, {});
+  respect(read_files(false));
 }
 
 bool upkeep_is_due() {

@@ -3,7 +3,7 @@
 // Never: an allocation; waiting for a tick that another thread is in.
 #pragma once
 
-#include "backend/linux/pressure.h"
+#include "backend/linux/guest/pressure.h"
 #include "policy/cost_estimates.h"
 #include "policy/memory_price.h"
 
@@ -11,6 +11,9 @@ namespace hakmem {
 
 // Takes the price and the limit of the configuration.
 void prepare_upkeep();
+
+// At start-up, for it reads files.
+void find_limits();
 
 // Costs 10 ns unless a tick is due: every tenth of a second, more often near a limit.
 void upkeep();

@@ -11,7 +11,7 @@
 //                                fresh address space, from the start of a huge page
 //         grow, commit           page_heap_grow.cc
 //     carry_out                  page_heap_move.cc: memory for it from elsewhere
-//     purge_down_to, once more   when memory is short
+//     meet_address_space_limit, purge_down_to   when memory is short; each once more
 //   free
 //     look_ahead                 page_heap_outlook.cc: what is known of its next use
 //     give_back, heed
@@ -55,6 +55,9 @@ Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
     if (Span* trial = allocate({1}, {1}, backing)) free(trial);
   }
   if (Span* span = try_allocate(length, alignment, backing)) return span;
+  if (meet_address_space_limit()) {
+    if (Span* span = try_allocate(length, alignment, backing)) return span;
+  }
   // Retained memory may be what stands in the way (commit charge, cgroup limits).
   purge_down_to({0});
   return try_allocate(length, alignment, backing);

@@ -63,6 +63,13 @@ class PageHeap {
   // pages: for a caller who expects to fill it.
   void populate(const Span& span);
 
+  // Gives the address space back that is reserved and not in use, for a program that limits its
+  // own; regions are small from then on. False where there was none.
+  bool give_back_reservation();
+  // The same, if the kernel says that the process has more than it may have: whoever was refused
+  // memory may try again.
+  bool meet_address_space_limit();
+
   // Purges until at most `target` stays retained; returns the bytes given back.
   size_t purge_down_to(Slices target);
   // Purges what lay idle for its hold time, a step's worth of it, and what is above the limit.
@@ -217,9 +224,7 @@ class PageHeap {
   const HugePageBins& bins(Backing backing) const { return bins_[static_cast<size_t>(backing)]; }
   void update_bin(HugePage& page) { bins(page.backing).update(page); }
   bool is_free(const Region& region, uint32_t slice, Slices length) const;
-  size_t reserved_uncommitted() const;
   bool commit(Region& region, uint32_t slice, Slices length);
-  bool commit_data(void* start, size_t bytes);
   void promote(const HugePage& page);
   // Promoted huge pages of a span, in a row, that nothing has used since they had no memory. All
   // but the first are the span's alone.

@@ -53,12 +53,17 @@ bool PageHeap::grow(Region& region, HugePages more, Backing backing) {
   return true;
 }
 
-size_t PageHeap::reserved_uncommitted() const {
-  size_t reserved = 0;
-  for (uint32_t index = 0; index < map_.regions(); ++index) {
-    reserved += HugePages{map_.region(index).total}.bytes();
-  }
-  return reserved - committed_.bytes() - map_.metadata_bytes();
+bool PageHeap::give_back_reservation() {
+  LockGuard guard(lock_);
+  return map_.give_back_reservation(*backend_);
+}
+
+// The program mapped what was left, or has a limit that it had not at start.
+bool PageHeap::meet_address_space_limit() {
+  LockGuard guard(lock_);
+  void* reserved = map_.any_reserved_page();
+  return reserved != nullptr && backend_->address_space_is_refused(reserved) &&
+         map_.give_back_reservation(*backend_);
 }
 
 bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
@@ -73,18 +78,11 @@ bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {
     const uintptr_t start =
         region.base + HugePages{index}.bytes() + (size_t{metadata} << kSliceShift);
     const uintptr_t stop = region.base + HugePages{end}.bytes();
-    if (!commit_data(reinterpret_cast<void*>(start), stop - start)) return false;
+    if (!backend_->commit(reinterpret_cast<void*>(start), stop - start)) return false;
     mark_committed(region, index, end);
     count(counters.committed_bytes, stop - start);
     index = end;
   }
-  return true;
-}
-
-bool PageHeap::commit_data(void* start, size_t bytes) {
-  if (!backend_->address_space_allows(bytes, reserved_uncommitted())) return false;
-  if (!backend_->commit(start, bytes)) return false;
-  backend_->include_in_dump(start, bytes);
   return true;
 }
 
@@ -100,7 +98,7 @@ void PageHeap::mark_committed(Region& region, uint32_t first, uint32_t end) {
 
 bool PageHeap::grow_committed(Region& region, uint32_t first, HugePages pages, Backing backing) {
   void* start = reinterpret_cast<void*>(region.base + HugePages{first}.bytes());
-  if (!commit_data(start, pages.bytes())) return false;
+  if (!backend_->commit(start, pages.bytes())) return false;
   if (!grow(region, {first + pages.count - region.watermark}, backing)) {
     backend_->decommit(start, pages.bytes());
     return false;

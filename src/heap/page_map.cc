@@ -45,16 +45,26 @@ size_t slices_of_metadata(size_t huge_pages) {
   return is_large(huge_pages) ? round_up(slices, size_t{kSlicesPerHugePage}) : slices;
 }
 
-// Four times the memory of the machine, so that one region lasts for nearly every process; at
-// most a quarter of RLIMIT_AS.
-size_t preferred_region_size(const MemoryLimits& limits) {
-  const size_t wanted = std::min(std::bit_ceil(limits.physical_bytes) * 4, kLargestRegion);
-  return std::max(round_down(std::min(wanted, limits.address_space_bytes / 4), kHugePageSize),
-                  kSmallestRegion);
+// Four times the memory of the machine, so that one region lasts for nearly every process. Where
+// address space is limited, what is reserved is missing elsewhere: a little at first, then steps of
+// a quarter of what there is.
+size_t preferred_region_size(const MemoryLimits& limits, bool in_steps, size_t reserved) {
+  constexpr size_t kFirstShare = 16;
+  constexpr size_t kStep = 4;
+  size_t wanted = std::min(std::bit_ceil(limits.physical_bytes) * 4, kLargestRegion);
+  if (limits.address_space_bytes != SIZE_MAX) {
+    wanted = std::min(wanted, limits.address_space_bytes / kFirstShare);
+    in_steps = true;
+  }
+  if (in_steps && reserved != 0) wanted = reserved / kStep;
+  return std::max(round_down(wanted, kHugePageSize), kSmallestRegion);
 }
 
 bool commit_metadata(const Backend& backend, uintptr_t start, size_t bytes) {
-  return backend.commit(reinterpret_cast<void*>(start), bytes);
+  void* memory = reinterpret_cast<void*>(start);
+  if (!backend.commit(memory, bytes)) return false;
+  backend.exclude_from_dump(memory, bytes);
+  return true;
 }
 
 bool commit_descriptors(const Backend& backend, Region& region, size_t needed) {
@@ -113,7 +123,8 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   const size_t smallest = round_up(
       std::max(kSmallestRegion, needed_pages * kHugePageSize + metadata_size(needed_pages) * 2),
       kHugePageSize);
-  size_t bytes = std::max(preferred_region_size(backend.limits()), smallest);
+  size_t bytes = std::max(
+      preferred_region_size(backend.limits(), reserves_in_steps_, reserved_bytes()), smallest);
   void* base = backend.reserve(bytes, kHugePageSize);
   while (base == nullptr && bytes > smallest) {
     bytes = std::max(round_down(bytes / 2, kHugePageSize), smallest);
@@ -129,6 +140,7 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   region.huge_pages.end = reinterpret_cast<HugePage*>(region.descriptors);
   // The metadata's own slices count as used for ever; what is left of its last huge page is room.
   const size_t metadata_slices = slices_of_metadata(region.total);
+  region.metadata_slices = static_cast<uint32_t>(metadata_slices);
   const auto metadata_pages = static_cast<uint32_t>(metadata_slices / kSlicesPerHugePage);
   if (!raise_watermark(backend, region, HugePages{metadata_pages + 1})) {
     backend.release(base, bytes);
@@ -168,10 +180,52 @@ bool PageMap::raise_watermark(const Backend& backend, Region& region, HugePages 
   return true;
 }
 
+// Lowered first: nobody grows into what goes.
+bool PageMap::give_back_reservation(const Backend& backend) {
+  reserves_in_steps_ = true;
+  bool some = false;
+  for (uint32_t index = 0; index < regions(); ++index) {
+    Region& region = regions_[index];
+    const uint32_t total = region.total;
+    if (total == region.watermark) continue;
+    some = true;
+    region.total = region.watermark;
+    keep_store_order();
+    backend.release(reinterpret_cast<void*>(region.base + HugePages{region.watermark}.bytes()),
+                    HugePages{total - region.watermark}.bytes());
+    const uintptr_t behind = region.descriptors + region.spans_ready;
+    const uintptr_t end = region.descriptors + span_array_bytes(total);
+    if (end > behind) backend.release(reinterpret_cast<void*>(behind), end - behind);
+    const uintptr_t ahead = region.descriptors - region.pages_ready;
+    if (ahead > region.base) {
+      backend.release(reinterpret_cast<void*>(region.base), ahead - region.base);
+    }
+  }
+  return some;
+}
+
+void* PageMap::any_reserved_page() const {
+  for (uint32_t index = 0; index < regions(); ++index) {
+    const Region& region = regions_[index];
+    if (region.total > region.watermark) {
+      return reinterpret_cast<void*>(region.base + HugePages{region.watermark}.bytes());
+    }
+  }
+  return nullptr;
+}
+
+size_t PageMap::reserved_bytes() const {
+  size_t bytes = 0;
+  for (uint32_t index = 0; index < regions(); ++index) {
+    bytes += HugePages{regions_[index].total}.bytes();
+  }
+  return bytes;
+}
+
 Slices PageMap::metadata_slices() const {
   Slices sum;
   for (uint32_t index = 0; index < regions(); ++index) {
-    sum.count += static_cast<uint32_t>(slices_of_metadata(regions_[index].total));
+    sum.count += regions_[index].metadata_slices;
   }
   return sum;
 }

@@ -36,6 +36,7 @@ struct Region {
   uint32_t watermark;                   // huge pages below it are known to the page heap
   uint32_t spans_ready;                 // bytes of descriptors committed
   uint32_t pages_ready;                 // bytes of huge pages' state committed
+  uint32_t metadata_slices;             // that count as used from the start
   std::atomic<uintptr_t> limit_offset;  // bytes below it have readable descriptors
 
   Span* span_at(uint32_t slice) const {
@@ -81,6 +82,13 @@ class PageMap {
   // raises it; the caller adds them to its bins.
   bool raise_watermark(const Backend& backend, Region& region, HugePages more);
 
+  // Under the page heap's lock. Gives back what is reserved and not known to the page heap; from
+  // here on regions are as small as can be. False where there was nothing.
+  bool give_back_reservation(const Backend& backend);
+  // A page that is reserved and not committed; nullptr: there is none.
+  void* any_reserved_page() const;
+
+  size_t reserved_bytes() const;
   size_t metadata_bytes() const;
   // That count as used from the start.
   Slices metadata_slices() const;
@@ -96,6 +104,7 @@ class PageMap {
   uintptr_t descriptors_ = 0;
   std::atomic<uintptr_t> limit_{0};
   std::atomic<uint32_t> count_{0};
+  bool reserves_in_steps_ = false;
   std::array<Region, kMaximumRegions> regions_{};
 };
 

@@ -1,4 +1,4 @@
-#include "backend/linux/cgroup.h"
+#include "backend/linux/guest/cgroup.h"
 
 #include <errno.h>
 #include <gtest/gtest.h>

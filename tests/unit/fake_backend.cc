@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "backend/linux/linux_backend.h"
+#include "backend/linux/memory/linux_backend.h"
 
 namespace hakmem {
 

@@ -1,4 +1,4 @@
-#include "backend/linux/pressure_stall.h"
+#include "backend/linux/guest/pressure_stall.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "backend/linux/pressure.h"
+#include "backend/linux/guest/pressure.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "backend/linux/small_file.h"
+#include "backend/linux/guest/small_file.h"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <sstream>
 #include <string>
 
-#include "backend/linux/linux_backend.h"
+#include "backend/linux/memory/linux_backend.h"
 
 namespace hakmem {
 namespace {
@@ -58,7 +58,6 @@ class SmallPageAdvice : public testing::Test {
 
   void commit(char* start, size_t pages) {
     ASSERT_TRUE(kLinuxBackend.commit(start, pages * kHugePage));
-    kLinuxBackend.include_in_dump(start, pages * kHugePage);
   }
   char* page(size_t index) { return start_ + index * kHugePage; }
   bool is_one_mapping() {

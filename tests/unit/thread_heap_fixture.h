@@ -1,7 +1,7 @@
 // The process-wide heap over the Linux backend, and a heap for the calling thread.
 #pragma once
 
-#include "backend/linux/linux_backend.h"
+#include "backend/linux/memory/linux_backend.h"
 #include "heap/extent.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "backend/linux/small_file.h"
+#include "backend/linux/guest/small_file.h"
 #include "base/system_call.h"
 
 namespace hakmem {

@@ -10,7 +10,7 @@
 #include <bit>
 #include <charconv>
 
-#include "backend/linux/small_file.h"
+#include "backend/linux/guest/small_file.h"
 #include "base/environment.h"
 #include "base/system_call.h"
 #include "base/units.h"

@@ -2,9 +2,9 @@
 //   Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst).
 // Called by: see cgroup.h.
 // Never: see cgroup.h.
-#include "backend/linux/cgroup.h"
+#include "backend/linux/guest/cgroup.h"
 
-#include "backend/linux/small_file.h"
+#include "backend/linux/guest/small_file.h"
 
 namespace hakmem {
 namespace {

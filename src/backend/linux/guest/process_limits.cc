@@ -1,21 +1,18 @@
 // Owns: the reading of rlimits, sysinfo and two files of /proc.
-// Called by: kLinuxBackend, once at start-up and for statistics.
+// Called by: start-up, threads of ours, statistics.
 // Never: a descriptor left open, a changed errno, stdio.
-#include "backend/linux/process_limits.h"
+#include "backend/linux/guest/process_limits.h"
 
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
-#include <atomic>
-
-#include "backend/linux/small_file.h"
+#include "backend/linux/guest/small_file.h"
+#include "backend/linux/memory/process_facts.h"
 #include "base/system_call.h"
 
 namespace hakmem {
 namespace {
-
-constinit std::atomic<bool> commit_charged{false};
 
 // The number after `separators` spaces; 0 when there is none.
 size_t number_after(const char* text, size_t length, int separators) {
@@ -31,13 +28,6 @@ size_t number_after(const char* text, size_t length, int separators) {
   return number;
 }
 
-// The given field of /proc/self/statm (0: mapped, 1: resident), in bytes; 0 without /proc.
-size_t statm_bytes(int field) {
-  char text[128];
-  const size_t length = read_start("/proc/self/statm", text, sizeof text);
-  return number_after(text, length, field) * static_cast<size_t>(getauxval(AT_PAGESZ));
-}
-
 // SIZE_MAX when unlimited.
 size_t limit_of(int resource) {
   struct rlimit limit;
@@ -47,30 +37,19 @@ size_t limit_of(int resource) {
 
 }  // namespace
 
-MemoryLimits process_memory_limits() {
-  MemoryLimits limits{.physical_bytes = size_t{4} << 30, .address_space_bytes = SIZE_MAX};
+void read_memory_limits() {
   struct sysinfo information;
-  if (system_call(SYS_sysinfo, &information) == 0)
-    limits.physical_bytes = information.totalram * information.mem_unit;
-  limits.address_space_bytes = limit_of(RLIMIT_AS);
-  return limits;
+  if (system_call(SYS_sysinfo, &information) == 0) {
+    process_facts.physical_bytes.store(information.totalram * information.mem_unit,
+                                       std::memory_order_relaxed);
+  }
+  process_facts.address_space_bytes.store(limit_of(RLIMIT_AS), std::memory_order_relaxed);
 }
 
 void refresh_commit_charge() {
   char mode;
   const bool charged = read_start("/proc/sys/vm/overcommit_memory", &mode, 1) == 1 && mode == '2';
-  commit_charged.store(charged, std::memory_order_relaxed);
-}
-
-bool process_commit_is_charged() {
-  return commit_charged.load(std::memory_order_relaxed);
-}
-
-bool process_address_space_allows(size_t more, size_t reserved_uncommitted) {
-  const size_t limit = limit_of(RLIMIT_AS);
-  const size_t mapped = limit != SIZE_MAX ? statm_bytes(0) : 0;
-  if (mapped <= reserved_uncommitted) return true;  // no limit, or no /proc to judge by
-  return mapped - reserved_uncommitted + more <= limit;
+  process_facts.commit_is_charged.store(charged, std::memory_order_relaxed);
 }
 
 size_t process_threads() {
@@ -90,7 +69,10 @@ size_t process_page_faults() {
 }
 
 size_t process_resident_bytes() {
-  return statm_bytes(1);
+  constexpr int kResident = 1;  // field 0 is what is mapped
+  char text[128];
+  const size_t length = read_start("/proc/self/statm", text, sizeof text);
+  return number_after(text, length, kResident) * static_cast<size_t>(getauxval(AT_PAGESZ));
 }
 
 }  // namespace hakmem

@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "backend/linux/cgroup_directory.h"
-#include "backend/linux/memory_share.h"
+#include "backend/linux/guest/cgroup_directory.h"
+#include "backend/linux/guest/memory_share.h"
 
 namespace hakmem {
 

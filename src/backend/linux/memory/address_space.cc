@@ -7,10 +7,10 @@
 
 #include <atomic>
 
-#include "backend/linux/kernel_clock.h"
-#include "backend/linux/linux_backend.h"
-#include "backend/linux/process_limits.h"
-#include "backend/linux/purge_ladder.h"
+#include "backend/linux/memory/kernel_clock.h"
+#include "backend/linux/memory/linux_backend.h"
+#include "backend/linux/memory/process_facts.h"
+#include "backend/linux/memory/purge_ladder.h"
 #include "base/bits.h"
 #include "base/system_call.h"
 #include "base/units.h"
@@ -83,10 +83,6 @@ void unmap(void* start, size_t bytes) {
   errno = saved;
 }
 
-bool commit(void* start, size_t bytes) {
-  return system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE) == 0;
-}
-
 // A new mapping over the old one.
 bool map_anew(void* start, size_t bytes, int protection) {
   if (failed(system_call(SYS_mmap, start, bytes, protection,
@@ -101,6 +97,21 @@ bool map_anew(void* start, size_t bytes, int protection) {
   return true;
 }
 
+// By mmap, for mprotect does not look at RLIMIT_AS. A limit that was set after the reservation, by
+// whomever, is felt here, and nowhere else need anybody ask for it.
+bool commit(void* start, size_t bytes) {
+  return map_anew(start, bytes, PROT_READ | PROT_WRITE);
+}
+
+// Without access it is charged to nobody: what refuses this is the limit of address space.
+bool address_space_is_refused(void* reserved) {
+  return !map_anew(reserved, page_size(), PROT_NONE);
+}
+
+void release(void* start, size_t bytes) {
+  system_call(SYS_munmap, start, bytes);
+}
+
 bool purge_one(void* start, size_t bytes) {
   const AddressRange range{start, bytes};
   return purge_ranges(&range, 1) == 1;
@@ -112,17 +123,15 @@ bool decommit(void* start, size_t bytes) {
   return map_anew(start, bytes, PROT_NONE);
 }
 
-// mincore(2) answers ENOMEM for unmapped addresses and touches nothing. Where it is refused nothing
-// is known, and the address is taken for mapped.
+// Advice that reads ahead at most, of the calls that a filter lets libc's malloc make (mincore(2)
+// is none of them); ENOMEM tells of unmapped addresses.
 bool is_mapped(const void* address) {
-  unsigned char resident;
   const uintptr_t page = round_down(reinterpret_cast<uintptr_t>(address), page_size());
-  return system_call(SYS_mincore, page, 1, &resident) != -ENOMEM;
+  return system_call(SYS_madvise, page, page_size(), MADV_WILLNEED) != -ENOMEM;
 }
 
 // Blocks of the program lay there, and what it asked of their pages was meant for those.
 void undo_requests(void* start, size_t bytes) {
-  system_call(SYS_munlock, start, bytes);
   system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE);
   for (const int advice : {MADV_KEEPONFORK, MADV_DOFORK, MADV_DODUMP}) {
     system_call(SYS_madvise, start, bytes, advice);
@@ -166,9 +175,10 @@ constinit std::atomic<bool> moves_are_proved{false};
 
 // MREMAP_DONTUNMAP since Linux 5.7. Refused, the target is given up: the kernel unmaps it before it
 // looks at limits, may stop half way where the source lies in several mappings (Linux 6.17), and
-// another thread's mapping may lie there by now. The source keeps its mappings in any case. Locked
-// memory (mlockall) stays where it is.
+// another thread's mapping may lie there by now. The source keeps its mappings in any case. A lock
+// would travel along, and munlock(2) is none of the calls that libc's malloc makes.
 MoveResult move(void* from, void* to, size_t bytes) {
+  if (process_facts.memory_was_locked.load(std::memory_order_relaxed)) return MoveResult::kStayed;
   if (!purge_one(to, bytes)) return MoveResult::kStayed;
   undo_requests(from, bytes);
   if (!moves_are_proved.load(std::memory_order_relaxed)) {
@@ -230,17 +240,26 @@ uint64_t coarse_time() {
   return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
-void include_in_dump(void* start, size_t bytes) {
-  system_call(SYS_madvise, start, bytes, MADV_DODUMP);
+void exclude_from_dump(void* start, size_t bytes) {
+  system_call(SYS_madvise, start, bytes, MADV_DONTDUMP);
+}
+
+MemoryLimits limits() {
+  return {.physical_bytes = process_facts.physical_bytes.load(std::memory_order_relaxed),
+          .address_space_bytes = process_facts.address_space_bytes.load(std::memory_order_relaxed)};
+}
+
+bool commit_is_charged() {
+  return process_facts.commit_is_charged.load(std::memory_order_relaxed);
 }
 
 }  // namespace
 
 constinit const Backend kLinuxBackend = {
     .reserve = reserve,
-    .release = unmap,
+    .release = release,
     .commit = commit,
-    .address_space_allows = process_address_space_allows,
+    .address_space_is_refused = address_space_is_refused,
     .decommit = decommit,
     .promote = promote,
     .first_touch = first_touch,
@@ -253,15 +272,14 @@ constinit const Backend kLinuxBackend = {
     .renew = renew,
     .guard = guard,
     .unguard = unguard,
-    .include_in_dump = include_in_dump,
+    .exclude_from_dump = exclude_from_dump,
     .remap = remap,
     .map = map,
     .unmap = unmap,
     .is_mapped = is_mapped,
-    .limits = process_memory_limits,
-    .commit_is_charged = process_commit_is_charged,
+    .limits = limits,
+    .commit_is_charged = commit_is_charged,
     .page_size = page_size,
-    .resident_bytes = process_resident_bytes,
 };
 
 }  // namespace hakmem

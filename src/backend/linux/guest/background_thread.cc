@@ -4,7 +4,7 @@
 //
 //   kNone -> kStarting -> kRunning -> kStopping -> kNone
 //                             '-----> kEnded: for good
-#include "backend/linux/background_thread.h"
+#include "backend/linux/guest/background_thread.h"
 
 #include <linux/close_range.h>
 #include <linux/futex.h>
@@ -19,7 +19,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "backend/linux/process_page.h"
+#include "backend/linux/memory/process_page.h"
 #include "base/system_call.h"
 
 namespace hakmem {

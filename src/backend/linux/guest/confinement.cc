@@ -1,16 +1,17 @@
 // Owns: the reading of two status files (proc_pid_status(5)).
 // Called by: see confinement.h.
 // Never: see confinement.h.
-#include "backend/linux/confinement.h"
+#include "backend/linux/guest/confinement.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cstdint>
 
-#include "backend/linux/background_thread.h"
-#include "backend/linux/kernel_clock.h"
+#include "backend/linux/guest/background_thread.h"
+#include "backend/linux/guest/small_file.h"
 #include "base/environment.h"
 #include "base/system_call.h"
 #include "base/units.h"
@@ -28,7 +29,6 @@ alignas(kApart) constinit char text[4096] = {};
 constinit long first_thread = -1;
 constinit long own_thread = -1;
 constinit uint64_t filters_at_start = 0;
-constinit uint64_t last_look = 0;
 
 bool starts_with(Text line, const char* name) {
   const size_t length = strlen(name);
@@ -44,7 +44,7 @@ void add_to(uint64_t& hash, Text line) {
 
 bool read_rights(long descriptor, Rights& rights) {
   constexpr const char* kCredentials[] = {"Uid:", "Gid:", "Groups:", "Cap", "NoNewPrivs:"};
-  const long length = system_call(SYS_pread64, descriptor, text, sizeof text, 0);
+  const long length = system_call(SYS_read, descriptor, text, sizeof text);
   if (length <= 0) return false;
   Text rest{.data = text, .length = static_cast<size_t>(length)};
   while (rest.length > 0) {
@@ -61,12 +61,17 @@ long open_status(const char* path) {
   return system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 }
 
-bool differs() {
+enum class Look : uint8_t { kSame, kOtherRights, kFiltered };
+
+Look look_at_rights() {
   Rights first;
   Rights own;
-  if (!read_rights(first_thread, first) || !read_rights(own_thread, own)) return false;
-  return first.credentials != own.credentials || first.filters != own.filters ||
-         own.filters != filters_at_start;
+  if (!read_rights(first_thread, first) || !read_rights(own_thread, own)) return Look::kSame;
+  if (first.filters != own.filters || own.filters != filters_at_start) return Look::kFiltered;
+  // Back to the files' start, for the next look.
+  system_call(SYS_lseek, first_thread, 0, SEEK_SET);
+  system_call(SYS_lseek, own_thread, 0, SEEK_SET);
+  return first.credentials == own.credentials ? Look::kSame : Look::kOtherRights;
 }
 
 }  // namespace
@@ -77,22 +82,32 @@ void watch_confinement() {
   first_thread = open_status("/proc/self/status");
   own_thread = open_status("/proc/thread-self/status");
   Rights own;
-  if (read_rights(own_thread, own)) filters_at_start = own.filters;
+  if (!read_rights(own_thread, own)) return;
+  filters_at_start = own.filters;
+  system_call(SYS_lseek, own_thread, 0, SEEK_SET);
+}
+
+bool was_started_confined() {
+  Text line;
+  LineReader lines("/proc/self/status", text, sizeof text);
+  while (lines.next(line)) {
+    constexpr const char* kName = "Seccomp:\t";
+    if (starts_with(line, kName)) return line.data[strlen(kName)] != '0';
+  }
+  return false;
 }
 
 bool was_confined() {
   if (first_thread < 0 || own_thread < 0) return false;
-  const uint64_t now = read_clock(CLOCK_MONOTONIC_COARSE);
-  if (now - last_look < 10 * kMillisecond) return false;
-  last_look = now;
   // libc gives new credentials to one thread after the other.
   constexpr int kLooks = 4;
-  for (int look = 0; look < kLooks; ++look) {
-    if (!differs()) return false;
+  Look look = look_at_rights();
+  for (int more = 1; look == Look::kOtherRights && more < kLooks; ++more) {
     const timespec moment{.tv_sec = 0, .tv_nsec = 2 * kMillisecond};
     system_call(SYS_nanosleep, &moment, nullptr);
+    look = look_at_rights();
   }
-  return true;
+  return look != Look::kSame;
 }
 
 }  // namespace hakmem

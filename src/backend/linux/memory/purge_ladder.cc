@@ -1,7 +1,7 @@
 // Owns: the rungs of the ladder and the steps down.
 // Called by: see purge_ladder.h.
 // Never: a step down for what is the range's fault and not the rung's.
-#include "backend/linux/purge_ladder.h"
+#include "backend/linux/memory/purge_ladder.h"
 
 #include <errno.h>
 #include <sys/auxv.h>
@@ -120,7 +120,6 @@ void prove_rung() {
   const long mapped =
       system_call(SYS_mmap, 0, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
   if (static_cast<unsigned long>(mapped) > -4096ul) return;
-  system_call(SYS_munlock, mapped, 3 * page);  // after mlockall
   auto* first = reinterpret_cast<volatile char*>(mapped);
   volatile char* last = first + 2 * page;
   *first = 1;

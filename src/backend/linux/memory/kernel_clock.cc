@@ -1,7 +1,7 @@
 // Owns: the search in the vDSO's symbol table.
 // Called by: see kernel_clock.h.
 // Never: an address of an image that is not what elf(5) says.
-#include "backend/linux/kernel_clock.h"
+#include "backend/linux/memory/kernel_clock.h"
 
 #include <elf.h>
 #include <link.h>

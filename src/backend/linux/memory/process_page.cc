@@ -1,12 +1,13 @@
 // Owns: the making of the page.
 // Called by: see process_page.h.
 // Never: two pages.
-#include "backend/linux/process_page.h"
+#include "backend/linux/memory/process_page.h"
 
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
 #include "base/system_call.h"
+#include "base/thread_id.h"
 
 namespace hakmem {
 namespace {
@@ -38,6 +39,21 @@ ProcessPage* make_process_page() {
 bool is_child_without_handlers() {
   const ProcessPage* mine = process_page();
   return mine != nullptr && mine->set_up.load(std::memory_order_relaxed) == 0;
+}
+
+void note_heap_given() {
+  ProcessPage* mine = process_page();
+  if (mine == nullptr) return;
+  mine->heaps_given.fetch_add(1, std::memory_order_relaxed);
+  mine->given_to.store(this_thread(), std::memory_order_relaxed);
+}
+
+bool other_threads_were_given_heaps() {
+  const ProcessPage* mine = process_page();
+  if (mine == nullptr) return false;
+  const uint32_t given = mine->heaps_given.load(std::memory_order_relaxed);
+  const bool was_i = mine->given_to.load(std::memory_order_relaxed) == this_thread();
+  return given > (was_i ? 1 : 0);
 }
 
 void mark_process_as_set_up() {

@@ -1,7 +1,7 @@
 // Owns: opening, verifying and asking the trigger.
 // Called by: see pressure_stall.h.
 // Never: see pressure_stall.h.
-#include "backend/linux/pressure_stall.h"
+#include "backend/linux/guest/pressure_stall.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,12 +6,12 @@
 //     own_group            the group's path within its hierarchy, into scratch.group
 //     parse_mount          one line of mountinfo
 //     path_below           what of the group's path lies below the mount's root
-#include "backend/linux/cgroup_directory.h"
+#include "backend/linux/guest/cgroup_directory.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "backend/linux/small_file.h"
+#include "backend/linux/guest/small_file.h"
 #include "base/system_call.h"
 
 namespace hakmem {
@@ -135,10 +135,35 @@ bool PathBuffer::append_unescaped(Text piece) {
   return true;
 }
 
+namespace {
+
+// Where systemd and containers mount it. Reading all mounts takes the kernel longer than all else
+// that is read at start.
+bool find_in_usual_place(CgroupFiles files, CgroupVersion version, CgroupScratch& scratch,
+                         CgroupDirectory& directory) {
+  const bool unified = version == CgroupVersion::kV2;
+  const char* place = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/memory";
+  const char* mark = unified ? "/cgroup.controllers" : "/memory.limit_in_bytes";
+  const Text group = without_only_slash(scratch.group.view());
+  directory.path.truncate(0);
+  if (starts_above_namespace(group) || !directory.path.append(files.root) ||
+      !directory.path.append(place)) {
+    return false;
+  }
+  directory.top_length = directory.path.length;
+  if (!directory.path.append(group)) return false;
+  scratch.file.truncate(0);
+  return scratch.file.append(directory.path.view()) && scratch.file.append(mark) &&
+         system_call(SYS_faccessat, AT_FDCWD, scratch.file.text, F_OK) == 0;
+}
+
+}  // namespace
+
 bool find_cgroup_directory(CgroupFiles files, CgroupVersion version, CgroupScratch& scratch,
                            CgroupDirectory& directory) {
-  directory.path.truncate(0);
   if (!own_group(files, version, scratch)) return false;
+  if (find_in_usual_place(files, version, scratch, directory)) return true;
+  directory.path.truncate(0);
   scratch.file.truncate(0);
   if (!scratch.file.append(files.root) || !scratch.file.append("/proc/self/mountinfo")) {
     return false;

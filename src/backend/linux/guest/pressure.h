@@ -6,8 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "backend/linux/cgroup.h"
-#include "backend/linux/pressure_stall.h"
+#include "backend/linux/guest/cgroup.h"
+#include "backend/linux/guest/pressure_stall.h"
 
 namespace hakmem {
 

@@ -1,9 +1,12 @@
 // Owns: the signs that a program has given up rights, or put itself under a filter.
-// Called by: the background thread, before each of its steps.
+// Called by: start-up; the background thread, before each of its steps.
 // Never: a descriptor of the program's table taken.
 #pragma once
 
 namespace hakmem {
+
+// Whether the process was started under a filter (seccomp(2)). Opens a file: at start-up.
+bool was_started_confined();
 
 // From here on, by the calling thread. Without descriptors of its own, or without /proc, nothing is
 // watched.
@@ -11,7 +14,8 @@ void watch_confinement();
 
 // Whether the process' first thread has other rights, filters or capabilities than the calling one,
 // which then is outside of what the program has set up; or the calling one has a filter more than
-// it began with. Reads two files of /proc, 25 us, at most every 10 ms.
+// it began with. Reads two files of /proc, 25 us. The first call of a look is a read, which filters
+// allow that allow anything; all others follow only where no filter was found.
 bool was_confined();
 
 }  // namespace hakmem

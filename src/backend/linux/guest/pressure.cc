@@ -1,12 +1,12 @@
 // Owns: the combination of the sources, and the price curve.
 // Called by: see pressure.h.
 // Never: see pressure.h.
-#include "backend/linux/pressure.h"
+#include "backend/linux/guest/pressure.h"
 
 #include <algorithm>
 #include <array>
 
-#include "backend/linux/process_limits.h"
+#include "backend/linux/guest/process_limits.h"
 
 namespace hakmem {
 namespace {

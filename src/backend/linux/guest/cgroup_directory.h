@@ -49,7 +49,8 @@ struct CgroupScratch {
 
 // Finds the directory of the process' own group in the unified hierarchy (kV2) or in that of the
 // memory controller (kV1), by /proc/self/cgroup and /proc/self/mountinfo (cgroups(7),
-// cgroup_namespaces(7)). Both are relative to the cgroup namespace: a group or the root of a mount
+// cgroup_namespaces(7)); by the former alone where the usual mount point has the group. Both are
+// relative to the cgroup namespace: a group or the root of a mount
 // that lies above the namespace's root starts with "/..". Of several mounts, that which shows
 // most ancestors is taken. Where a mount starts above the namespace, the names between are not
 // told and its top, an ancestor, stands for the group. Whether the directory has files of the

@@ -1,7 +1,7 @@
 // Owns: open, read, close.
 // Called by: see small_file.h.
 // Never: see small_file.h.
-#include "backend/linux/small_file.h"
+#include "backend/linux/guest/small_file.h"
 
 #include <fcntl.h>
 #include <string.h>
