@@ -9,6 +9,7 @@
 
 #include "backend/linux/guest/background_thread.h"
 #include "backend/linux/guest/confinement.h"
+#include "backend/linux/memory/purge_ladder.h"
 #include "frontend/configuration.h"
 #include "frontend/huge_pages.h"
 #include "frontend/life_cycle.h"
@@ -132,7 +133,8 @@ void prepare_background() {
   if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }
 
-void confine_background() {
+void confine() {
+  purge_by_madvise_at_most();
   allowed.store(false, std::memory_order_seq_cst);
   stop_background_thread();
 }

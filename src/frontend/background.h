@@ -12,9 +12,9 @@ void prepare_background();
 // At a safe point.
 void make_background_thread();
 
-// The program is about to install a filter, or runs under one: there is no thread of ours any more
-// when this returns, and none will be made.
-void confine_background();
+// The program is about to install a filter, or runs under one: when this returns there is no thread
+// of ours any more and none will be made, and purges are what libc's malloc calls, for good.
+void confine();
 
 // A thread of the program has ended: ours ends before the program is alone, and before this
 // returns.

@@ -7,8 +7,9 @@
 #include <limits.h>
 #include <pthread.h>
 
-#include "backend/linux/guest/confinement.h"
 #include "backend/linux/guest/process_limits.h"
+#include "backend/linux/guest/process_madvise.h"
+#include "backend/linux/guest/process_status.h"
 #include "backend/linux/memory/linux_backend.h"
 #include "backend/linux/memory/process_page.h"
 #include "backend/linux/memory/purge_ladder.h"
@@ -143,7 +144,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   provide_environment(environment);
   start_up();
   refresh_commit_charge();
-  if (configuration().has(Feature::background) && was_started_confined()) confine_background();
+  if (process_status_at_start().has_filter) confine();
   find_limits();
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
@@ -180,6 +181,7 @@ void start_up() {
   started = true;
   parse_configuration();
   apply_to_knobs(configuration());
+  set_vector_purge(purge_by_process_madvise);
   start_purging_at(first_purge_rung(configuration()));
   prepare_upkeep();
   if (configuration().has(Feature::bigcache)) page_heap.set_outlook(kOutlook);

@@ -90,6 +90,6 @@ HAKMEM_EXPORT int prctl(int option, ...) {
   const auto fourth = va_arg(list, unsigned long);
   const auto fifth = va_arg(list, unsigned long);
   va_end(list);
-  if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) confine_background();
+  if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) confine();
   return call(SYS_prctl, option, second, third, fourth, fifth);
 }

@@ -13,6 +13,7 @@
 #include "frontend/checks.h"
 #include "frontend/configuration.h"
 #include "frontend/life_cycle.h"
+#include "heap/extent.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
@@ -164,6 +165,7 @@ PressureReading look_at_pressure() {
 
 // Returns the nanoseconds until the next one.
 uint64_t tick() {
+  if (!background_thread_is_running()) drop_idle_caches();
   learn_costs();
   uint64_t pause = kTick;
   if (configuration().has(Feature::pressure)) {

@@ -4,6 +4,7 @@
 #include "heap/extent.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "heap/arena.h"
 #include "heap/call_site.h"
@@ -119,12 +120,12 @@ void drop_all_caches() {
 }
 
 uint64_t drop_idle_caches() {
-  static constinit uint64_t last_look = 0;
+  static constinit std::atomic<uint64_t> last_look{0};
   const uint64_t hold = read_hold(MemoryKind::kSmallPages, SizeBand::k256KiB) * kMillisecond;
   if (hold == 0) return 0;
   const uint64_t now = page_heap.backend().coarse_time();
-  const bool time_to_look = now - last_look >= hold;
-  if (time_to_look) last_look = now;
+  const bool time_to_look = now - last_look.load(std::memory_order_relaxed) >= hold;
+  if (time_to_look) last_look.store(now, std::memory_order_relaxed);
   bool held = false;
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
     if (time_to_look && heap->cache.has_been_idle()) heap->cache.drop();

@@ -23,7 +23,7 @@
 namespace hakmem {
 namespace {
 
-constexpr uint32_t kSweepSteps = 16;   // in a round
+constexpr uint32_t kMostSteps = 16;    // in a round
 constexpr size_t kShortestRound = 64;  // milliseconds: the coarse clock ticks every 1 to 10
 constexpr uint32_t kMostRefusals = 12;
 // A part of a huge page splits it, so that has to lie idle for longer.
@@ -86,13 +86,19 @@ bool PageHeap::tell_of_free(Slices excess) const {
   return helper != nullptr && helper(excess != Slices{0} ? Notice::kExcess : Notice::kIdle, excess);
 }
 
+// The thread's frees stay in its slabs: nothing else would look at the time.
+void PageHeap::note_busy_thread() {
+  settle(is_time_to_sweep());
+}
+
 uint64_t PageHeap::maintain() {
   purge_idle();
   enforce_retained_limit();
   const size_t round = round_milliseconds();
   if (retained() == Slices{0} || round == 0) return 0;
   const uint32_t refusals = refused_sweeps_.load(std::memory_order_relaxed);
-  return (uint64_t{round} * kMillisecond / kSweepSteps) << refusals;
+  const uint32_t steps = sweep_steps_.load(std::memory_order_relaxed);
+  return (uint64_t{round} * kMillisecond / steps) << refusals;
 }
 
 uint32_t PageHeap::coarse_milliseconds() const {
@@ -101,8 +107,8 @@ uint32_t PageHeap::coarse_milliseconds() const {
 
 bool PageHeap::is_time_to_sweep() const {
   const auto round = static_cast<uint32_t>(round_milliseconds());
-  return round != 0 &&
-         coarse_milliseconds() - last_sweep_.load(std::memory_order_relaxed) >= round / kSweepSteps;
+  return round != 0 && coarse_milliseconds() - last_sweep_.load(std::memory_order_relaxed) >=
+                           round / sweep_steps_.load(std::memory_order_relaxed);
 }
 
 // Bounded, for some thread's free may wait for it; what is left comes with the next step.
@@ -123,9 +129,7 @@ void PageHeap::purge_idle() {
       last_turn_ = now;
       demand_.turn(used());
     }
-    Sweep sweep{.visits = known_huge_pages() / kSweepSteps + 1,
-                .most = kMostPurged,
-                .patience = Patience::kHoldTime};
+    Sweep sweep{.visits = visits_of_step(), .most = kMostPurged, .patience = Patience::kHoldTime};
     claimed = claim_swept(sweep, claims, kMostClaims);
   }
   if (claimed == 0) return;
@@ -134,6 +138,17 @@ void PageHeap::purge_idle() {
   const uint32_t refusals = refused_sweeps_.load(std::memory_order_relaxed);
   refused_sweeps_.store(bytes > 0 ? 0 : std::min(refusals + 1, kMostRefusals),
                         std::memory_order_relaxed);
+}
+
+// Once around in a round, however few there are: what is visited twice goes after half its time.
+uint32_t PageHeap::visits_of_step() {
+  const uint32_t known = known_huge_pages();
+  const uint32_t steps = std::clamp(known, uint32_t{1}, kMostSteps);
+  sweep_steps_.store(steps, std::memory_order_relaxed);
+  unvisited_ += known;
+  const uint32_t visits = unvisited_ / steps;
+  unvisited_ %= steps;
+  return visits;
 }
 
 // What the sweep finds; `sweep` is left with what remains to be done.

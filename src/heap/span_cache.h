@@ -90,9 +90,7 @@ class SpanCache {
   // Whether the owner neither put nor took since the last call, which is another thread's.
   bool has_been_idle() {
     const uint32_t now = uses_.load(std::memory_order_relaxed);
-    const bool idle = now == uses_seen_;
-    uses_seen_ = now;
-    return idle;
+    return uses_seen_.exchange(now, std::memory_order_relaxed) == now;
   }
 
   // Spans of up to 2, 4, 8 .. slices; the last is the rest.
@@ -149,7 +147,7 @@ class SpanCache {
   uint32_t worth_ = kSlots * kWorthPerSlot;
   std::array<std::atomic<uint64_t>, kDoublings> hits_{};
   std::atomic<uint32_t> uses_{0};
-  uint32_t uses_seen_ = 0;
+  std::atomic<uint32_t> uses_seen_{0};
 };
 
 }  // namespace hakmem

@@ -50,7 +50,7 @@ class ThreadCache {
 
   // Gives all to the page heap.
   void drop();
-  // Whether the owner neither put nor took since the last call. One caller at a time.
+  // Whether the owner neither put nor took since the last call.
   bool has_been_idle();
   // May be less by the time the caller looks: other threads take without telling.
   Slices held() const { return extents_.held() + slabs_.held(); }

@@ -26,7 +26,9 @@
 namespace hakmem {
 namespace {
 
-constexpr uint32_t kNotCounted = 1u << 31;
+// In place of a count: frees into a current slab until the time is looked at, which takes as long
+// as five pairs of malloc and free.
+constexpr uint32_t kFreesBetweenLooks = 4096;
 
 template <class Value, size_t... Index>
 constexpr std::array<Value, sizeof...(Index)> filled(Value value, std::index_sequence<Index...>) {
@@ -168,7 +170,7 @@ Span* ThreadHeap::next_slab(SizeClass size_class) {
   if (slab == nullptr) slab = new_slab(size_class);
   if (slab == nullptr) return nullptr;
   slab->state = SlabState::kCurrent;
-  slab->outstanding = kNotCounted;
+  slab->outstanding = kFreesBetweenLooks;
   return slab;
 }
 
@@ -221,7 +223,8 @@ void ThreadHeap::push_and_settle(Span& slab, Block* block) {
 
 void ThreadHeap::slab_emptied(Span& slab) {
   if (slab.state == SlabState::kCurrent) {
-    slab.outstanding = kNotCounted;
+    slab.outstanding = kFreesBetweenLooks;
+    page_heap.note_busy_thread();
     return;
   }
   SlabQueue& queue = available[slab.size_class];
@@ -279,7 +282,7 @@ void ThreadHeap::forget_all_blocks() {
   for_each_slab([this](Span& slab) {
     if (slab.state == SlabState::kCurrent && slab.slices == 1) {
       reset_empty_slab(slab);
-      slab.outstanding = kNotCounted;
+      slab.outstanding = kFreesBetweenLooks;
     } else {
       drop(slab);
     }

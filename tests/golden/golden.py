@@ -4,6 +4,7 @@ symbols       the dynamic symbols that libhakmem.so exports
 needed        the libraries that it needs
 instructions  the instruction mix of malloc's and free's fast paths
 includes      who includes whom among the folders of src (DESIGN: layers)
+calls         the system calls of the folders whose code runs on a program's thread
 """
 import collections
 import re
@@ -75,15 +76,30 @@ def includes(_):
     return "".join(wrong)
 
 
+# What libc's malloc calls, and the program would have to allow in any case.
+OF_MALLOC = {"mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "futex", "clock_gettime", "write"}
+
+
+def calls(_):
+    wrong = []
+    for folder in ("base", "heap", "policy", "telemetry", "backend/linux/memory"):
+        for file in sorted((ROOT / "src" / folder).rglob("*.cc")):
+            names = set(re.findall(r"SYS_(\w+)", file.read_text(encoding="utf-8")))
+            if file.name == "environment.cc":
+                names.discard("readlinkat")  # at start-up
+            wrong += [f"{file.relative_to(ROOT)} calls {name}\n" for name in sorted(names - OF_MALLOC)]
+    return "".join(wrong)
+
+
 def main():
     check, library = sys.argv[1:3]
     found = {"symbols": symbols, "needed": needed, "instructions": instructions,
-             "includes": includes}[check](library)
+             "includes": includes, "calls": calls}[check](library)
     golden = HERE / f"{check}.txt"
     if "--update" in sys.argv:
         golden.write_text(found, encoding="utf-8")
         return
-    expected = golden.read_text(encoding="utf-8") if check != "includes" else ""
+    expected = golden.read_text(encoding="utf-8") if golden.exists() else ""
     if found != expected:
         print(f"{check} differs from tests/golden/{check}.txt\n--- expected\n{expected}--- found\n"
               f"{found}")

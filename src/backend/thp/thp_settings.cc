@@ -10,6 +10,7 @@
 #include <bit>
 #include <charconv>
 
+#include "backend/linux/guest/process_status.h"
 #include "backend/linux/guest/small_file.h"
 #include "base/environment.h"
 #include "base/system_call.h"
@@ -104,7 +105,6 @@ ThpOfProcess process_setting() {
 
 void read_what_decides(ThpDirectory& directory, ThpSettings& settings) {
   settings.system = enabled_of(directory.read("enabled"));
-  settings.process = process_setting();
   settings.huge_page_bytes = number_of(directory.read("hpage_pmd_size"), 0);
   settings.huge_page = enabled_of(directory.read_enabled_of(
       settings.huge_page_bytes != 0 ? settings.huge_page_bytes : kHugePageSize));
@@ -127,6 +127,7 @@ ThpSettings read_thp_settings(ThpFiles files) {
   ThpDirectory directory(files.root);
   ThpSettings settings;
   read_what_decides(directory, settings);
+  settings.process = process_setting();
   settings.defrag = choice<ThpDefrag>(kDefragNames, directory.read("defrag"));
   settings.max_ptes_none = number_of(directory.read("khugepaged/max_ptes_none"), SIZE_MAX);
   read_smaller_sizes(directory, settings);
@@ -137,6 +138,8 @@ ThpObstacle read_thp_obstacle(ThpFiles files) {
   ThpDirectory directory(files.root);
   ThpSettings settings;
   read_what_decides(directory, settings);
+  // Not by prctl(2): a filter may kill for it.
+  if (process_status_at_start().has_huge_pages_disabled) settings.process = ThpOfProcess::kDisabled;
   return thp_obstacle(settings);
 }
 

@@ -11,7 +11,6 @@
 #include <cstdint>
 
 #include "backend/linux/guest/background_thread.h"
-#include "backend/linux/guest/small_file.h"
 #include "base/environment.h"
 #include "base/system_call.h"
 #include "base/units.h"
@@ -85,16 +84,6 @@ void watch_confinement() {
   if (!read_rights(own_thread, own)) return;
   filters_at_start = own.filters;
   system_call(SYS_lseek, own_thread, 0, SEEK_SET);
-}
-
-bool was_started_confined() {
-  Text line;
-  LineReader lines("/proc/self/status", text, sizeof text);
-  while (lines.next(line)) {
-    constexpr const char* kName = "Seccomp:\t";
-    if (starts_with(line, kName)) return line.data[strlen(kName)] != '0';
-  }
-  return false;
 }
 
 bool was_confined() {

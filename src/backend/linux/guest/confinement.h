@@ -1,12 +1,9 @@
 // Owns: the signs that a program has given up rights, or put itself under a filter.
-// Called by: start-up; the background thread, before each of its steps.
+// Called by: the background thread, before each of its steps.
 // Never: a descriptor of the program's table taken.
 #pragma once
 
 namespace hakmem {
-
-// Whether the process was started under a filter (seccomp(2)). Opens a file: at start-up.
-bool was_started_confined();
 
 // From here on, by the calling thread. Without descriptors of its own, or without /proc, nothing is
 // watched.

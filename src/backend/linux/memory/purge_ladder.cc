@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,19 +15,10 @@
 namespace hakmem {
 namespace {
 
-// The process itself, without a descriptor that a child could inherit or a program close (pidfd.h,
-// Linux 6.14).
-constexpr int kPidfdSelfProcess = -10001;
-constexpr long kProcessMadviseNumber = 440;  // of every architecture; missing in older headers
-constexpr size_t kMostRanges = 1024;         // UIO_MAXIOV
-
-static_assert(sizeof(AddressRange) == sizeof(iovec));
-static_assert(offsetof(AddressRange, start) == offsetof(iovec, iov_base));
-static_assert(offsetof(AddressRange, bytes) == offsetof(iovec, iov_len));
-
 constinit std::atomic<PurgeRung> rung{PurgeRung::kMadvise};
 constinit std::atomic<uint32_t> proved_rungs{0};  // a bit for each
 constinit std::atomic<PurgeRanges> ring_purge{nullptr};
+constinit std::atomic<PurgeVector> vector_purge{nullptr};
 
 void step_down_from(PurgeRung failed) {
   const auto next = static_cast<PurgeRung>(static_cast<uint8_t>(failed) + 1);
@@ -46,37 +36,6 @@ size_t purge_one_by_one(const AddressRange* ranges, size_t count) {
     if (result != 0) return index;
   }
   return count;
-}
-
-// How many ranges lie wholly within the first `bytes`.
-size_t whole_ranges(const AddressRange* ranges, size_t count, size_t bytes) {
-  size_t index = 0;
-  for (; index < count && ranges[index].bytes <= bytes; ++index) bytes -= ranges[index].bytes;
-  return index;
-}
-
-struct Progress {
-  size_t purged;  // ranges
-  bool refused;   // the call as such
-};
-
-// A partial result ends before the first range that the kernel did not take, or within it. Purging
-// a range twice does no harm.
-Progress purge_by_process_madvise(const AddressRange* ranges, size_t count) {
-  size_t done = 0;
-  while (done < count) {
-    const size_t asked = std::min(count - done, kMostRanges);
-    const long result = system_call(kProcessMadviseNumber, kPidfdSelfProcess, ranges + done, asked,
-                                    MADV_DONTNEED, 0);
-    if (result < 0) {
-      const bool once = result == -EAGAIN || result == -ENOMEM;
-      return {done, done == 0 && !once};
-    }
-    const size_t whole = whole_ranges(ranges + done, asked, static_cast<size_t>(result));
-    if (whole == 0) break;
-    done += whole;
-  }
-  return {done, false};
 }
 
 uint32_t bit_of(PurgeRung which) {
@@ -101,7 +60,8 @@ size_t purge_by_ladder(const AddressRange* ranges, size_t count) {
   if (purge_rung() == PurgeRung::kProcessMadvise) {
     // One range alone costs less by the older call.
     if (count - done > 1) {
-      const Progress progress = purge_by_process_madvise(ranges + done, count - done);
+      const PurgeVector purge = vector_purge.load(std::memory_order_relaxed);
+      const PurgeProgress progress = purge(ranges + done, count - done);
       refused = progress.refused;
       done += progress.purged;
     }
@@ -140,6 +100,14 @@ void prove_rung() {
 
 void start_purging_at(PurgeRung first) {
   rung.store(first, std::memory_order_relaxed);
+}
+
+void purge_by_madvise_at_most() {
+  if (purge_rung() < PurgeRung::kMadvise) start_purging_at(PurgeRung::kMadvise);
+}
+
+void set_vector_purge(PurgeVector purge) {
+  vector_purge.store(purge, std::memory_order_relaxed);
 }
 
 void set_ring_purge(PurgeRanges purge) {

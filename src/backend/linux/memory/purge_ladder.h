@@ -24,8 +24,19 @@ enum class PurgeRung : uint8_t {
 // A function like Backend::purge, from a module.
 using PurgeRanges = size_t (*)(const AddressRange* ranges, size_t count);
 
+// What became of several ranges.
+struct PurgeProgress {
+  size_t purged;  // from the first on
+  bool refused;   // the call as such
+};
+using PurgeVector = PurgeProgress (*)(const AddressRange* ranges, size_t count);
+
 // Where the ladder starts. Before other threads purge.
 void start_purging_at(PurgeRung rung);
+// Where a filter may kill for the other calls.
+void purge_by_madvise_at_most();
+// What kProcessMadvise calls: before the ladder starts there.
+void set_vector_purge(PurgeVector purge);
 // What kRing calls; without it that rung steps down at once.
 void set_ring_purge(PurgeRanges purge);
 
