@@ -293,7 +293,7 @@ class PageHeap {
   size_t claim_swept(Sweep& sweep, Claim* claims, size_t capacity);
   uint32_t waiting_for_the_kernel(const HugePage& page) const;
   uint32_t idle_slices(HugePage& page, Patience patience) const;
-  uint32_t visits_of_step();
+  uint32_t visits_due(uint32_t now);
   HugePage& next_to_sweep();
   uint32_t known_huge_pages() const;
   Slices retained_limit() const;
@@ -350,9 +350,9 @@ class PageHeap {
   uint32_t last_turn_ = 0;                   // of the demand
   uint32_t sweep_region_ = 0;                // where the sweep goes on
   uint32_t sweep_index_ = 0;
-  uint32_t unvisited_ = 0;                // huge pages, left over from the steps before
-  std::atomic<uint32_t> sweep_steps_{1};  // in a round
-  uint32_t settling_region_ = 0;          // where the search for settled memory goes on
+  std::atomic<uint32_t> steps_to_visit_{1};
+  uint32_t unvisited_ = 0;        // sixteenths of a huge page that the steps before left over
+  uint32_t settling_region_ = 0;  // where the search for settled memory goes on
   uint32_t settling_index_ = 0;
   uint32_t settling_ = 0;  // pages on their way in this round
   uint32_t islands_ = 0;   // collapsed apart from other huge pages

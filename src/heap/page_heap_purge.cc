@@ -23,7 +23,7 @@
 namespace hakmem {
 namespace {
 
-constexpr uint32_t kMostSteps = 16;    // in a round
+constexpr uint32_t kSweepSteps = 16;   // in a round
 constexpr size_t kShortestRound = 64;  // milliseconds: the coarse clock ticks every 1 to 10
 constexpr uint32_t kMostRefusals = 12;
 // A part of a huge page splits it, so that has to lie idle for longer.
@@ -97,8 +97,8 @@ uint64_t PageHeap::maintain() {
   const size_t round = round_milliseconds();
   if (retained() == Slices{0} || round == 0) return 0;
   const uint32_t refusals = refused_sweeps_.load(std::memory_order_relaxed);
-  const uint32_t steps = sweep_steps_.load(std::memory_order_relaxed);
-  return (uint64_t{round} * kMillisecond / steps) << refusals;
+  const uint32_t steps = steps_to_visit_.load(std::memory_order_relaxed);
+  return (uint64_t{round} * kMillisecond * steps / kSweepSteps) << refusals;
 }
 
 uint32_t PageHeap::coarse_milliseconds() const {
@@ -107,8 +107,8 @@ uint32_t PageHeap::coarse_milliseconds() const {
 
 bool PageHeap::is_time_to_sweep() const {
   const auto round = static_cast<uint32_t>(round_milliseconds());
-  return round != 0 && coarse_milliseconds() - last_sweep_.load(std::memory_order_relaxed) >=
-                           round / sweep_steps_.load(std::memory_order_relaxed);
+  return round != 0 &&
+         coarse_milliseconds() - last_sweep_.load(std::memory_order_relaxed) >= round / kSweepSteps;
 }
 
 // Bounded, for some thread's free may wait for it; what is left comes with the next step.
@@ -124,12 +124,12 @@ void PageHeap::purge_idle() {
     LockGuard guard(lock_);
     if (!is_time_to_sweep()) return;
     const uint32_t now = coarse_milliseconds();
-    last_sweep_.store(now, std::memory_order_relaxed);
+    const uint32_t visits = visits_due(now);
     if (now - last_turn_ >= read_hold(Backing::kSmallPages)) {
       last_turn_ = now;
       demand_.turn(used());
     }
-    Sweep sweep{.visits = visits_of_step(), .most = kMostPurged, .patience = Patience::kHoldTime};
+    Sweep sweep{.visits = visits, .most = kMostPurged, .patience = Patience::kHoldTime};
     claimed = claim_swept(sweep, claims, kMostClaims);
   }
   if (claimed == 0) return;
@@ -141,13 +141,16 @@ void PageHeap::purge_idle() {
 }
 
 // Once around in a round, however few there are: what is visited twice goes after half its time.
-uint32_t PageHeap::visits_of_step() {
-  const uint32_t known = known_huge_pages();
-  const uint32_t steps = std::clamp(known, uint32_t{1}, kMostSteps);
-  sweep_steps_.store(steps, std::memory_order_relaxed);
-  unvisited_ += known;
-  const uint32_t visits = unvisited_ / steps;
-  unvisited_ %= steps;
+uint32_t PageHeap::visits_due(uint32_t now) {
+  const auto step = std::max(static_cast<uint32_t>(round_milliseconds()) / kSweepSteps, 1u);
+  const uint32_t last = last_sweep_.load(std::memory_order_relaxed);
+  const uint32_t steps = (now - last) / step;
+  last_sweep_.store(steps < kSweepSteps ? last + steps * step : now, std::memory_order_relaxed);
+  const uint32_t known = std::max(known_huge_pages(), 1u);
+  unvisited_ += known * std::min(steps, kSweepSteps);
+  const uint32_t visits = unvisited_ / kSweepSteps;
+  unvisited_ %= kSweepSteps;
+  steps_to_visit_.store((kSweepSteps - unvisited_ + known - 1) / known, std::memory_order_relaxed);
   return visits;
 }
 
