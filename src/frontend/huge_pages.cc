@@ -104,7 +104,9 @@ uint64_t collapse_settled_memory() {
   const Backend& backend = page_heap.backend();
   slices_at_collapse.store(page_heap.used().count, std::memory_order_relaxed);
   const bool large = page_heap.used().bytes() >= read_knob(knobs.huge_extents_from);
-  if (!large || failed_collapses >= kMostFailures) return 0;
+  // Where memory is short, what of them is free or was never touched is too much.
+  const bool tight = read_knob(knobs.pack_slabs) != 0;
+  if (!large || tight || failed_collapses >= kMostFailures) return 0;
   const uint64_t now = backend.coarse_time();
   if (now < next_collapse) return next_collapse - now;
   uint64_t pause = kRound;

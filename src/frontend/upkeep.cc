@@ -95,6 +95,10 @@ void learn_costs() {
   costs.record_fault(MemoryKind::kHugePage, huge_touch.bytes, huge_touch.nanoseconds);
 }
 
+bool is_tight(const PressureReading& reading) {
+  return reading.headroom_bytes < reading.limit_bytes / 4;
+}
+
 // Half of what is left below a limit may be kept free; near it nothing is.
 void respect(const PressureReading& reading) {
   limit_bytes.store(reading.limit_bytes, std::memory_order_relaxed);
@@ -102,6 +106,7 @@ void respect(const PressureReading& reading) {
   if (reading.stalled) count(counters.stalls);
   knobs.retained_limit.store(std::min(retained_limit, reading.headroom_bytes / 2),
                              std::memory_order_relaxed);
+  knobs.pack_slabs.store(is_tight(reading) ? 1 : 0, std::memory_order_relaxed);
   price.set_pressure(price_percent(reading));
   if (purge_now(reading)) heap_give_back();
 }
@@ -117,10 +122,6 @@ void decide_hold_times() {
       knobs.hold[kind][band].store(as_knob(hold[kind][band]), std::memory_order_relaxed);
     }
   }
-}
-
-bool is_tight(const PressureReading& reading) {
-  return reading.headroom_bytes < reading.limit_bytes / 4;
 }
 
 // The legacy policies are presets: memory that costs nothing, or more than any fault.

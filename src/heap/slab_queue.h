@@ -20,6 +20,13 @@ struct SlabQueue {
     tail = &slab;
   }
 
+  void push_front(Span& slab) {
+    slab.previous = nullptr;
+    slab.next = head;
+    (head != nullptr ? head->previous : tail) = &slab;
+    head = &slab;
+  }
+
   void remove(Span& slab) {
     (slab.previous != nullptr ? slab.previous->next : head) = slab.next;
     (slab.next != nullptr ? slab.next->previous : tail) = slab.previous;

@@ -56,6 +56,11 @@ void* pop(Span& slab) {
   return block;
 }
 
+// On the free list of a slab that is not current.
+uint32_t free_blocks_of(const Span& slab) {
+  return slab.carved.load(std::memory_order_relaxed) - slab.outstanding;
+}
+
 uint32_t length_of_list(const Span& slab) {
   uint32_t length = 0;
   for (const Block* block = slab.free; block != &kEndOfList; block = block->next) {
@@ -153,7 +158,7 @@ Span* ThreadHeap::new_slab(SizeClass size_class) {
   if (slab == nullptr) return nullptr;
   const bool fills =
       length.count == 1 && slabs[size_class].bytes() >= read_knob(knobs.populate_slabs_from);
-  if (fills && slab->zeroed) page_heap.populate(*slab);
+  if (fills && slab->zeroed && read_knob(knobs.pack_slabs) == 0) page_heap.populate(*slab);
   if (length.count == 1) ++small_slabs.count;
   slabs[size_class] = slabs[size_class] + length;
   initialize_slab(*slab, size_class, colour_for(*slab, kColoursOfSlabs));
@@ -165,8 +170,34 @@ Span* ThreadHeap::new_slab(SizeClass size_class) {
   return slab;
 }
 
+// As long as each slab of a class has its turn, none empties; nullptr where packing is not called
+// for, or none has a free block.
+Span* ThreadHeap::fullest_available(SizeClass size_class) const {
+  if (read_knob(knobs.pack_slabs) == 0) return nullptr;
+  constexpr int kMostLooks = 4;
+  Span* fullest = nullptr;
+  uint32_t least = UINT32_MAX;
+  int looks = 0;
+  for (Span* slab = available[size_class].head; slab != nullptr && looks < kMostLooks; ++looks) {
+    const uint32_t free = free_blocks_of(*slab);
+    if (free != 0 && free < least) {
+      least = free;
+      fullest = slab;
+    }
+    slab = slab->next;
+  }
+  return fullest;
+}
+
+Span* ThreadHeap::take_available(SizeClass size_class) {
+  Span* fullest = fullest_available(size_class);
+  if (fullest == nullptr) return available[size_class].pop_front();
+  available[size_class].remove(*fullest);
+  return fullest;
+}
+
 Span* ThreadHeap::next_slab(SizeClass size_class) {
-  Span* slab = available[size_class].pop_front();
+  Span* slab = take_available(size_class);
   if (slab == nullptr) slab = new_slab(size_class);
   if (slab == nullptr) return nullptr;
   slab->state = SlabState::kCurrent;
@@ -195,8 +226,8 @@ void ThreadHeap::park_full(Span& slab) {
 bool ThreadHeap::reuse_pays(const Span& slab) const {
   const Span* next = available[slab.size_class].head;
   if (next == nullptr || !is_carvable(slab)) return false;
-  const uint32_t free = next->carved.load(std::memory_order_relaxed) - next->outstanding;
-  return free * size_t{slab.block_size} >= kCarveBytes;
+  if (fullest_available(slab.size_class) != nullptr) return true;
+  return free_blocks_of(*next) * size_t{slab.block_size} >= kCarveBytes;
 }
 
 void ThreadHeap::set_aside(Span& slab) {
@@ -209,7 +240,12 @@ void ThreadHeap::make_available(Span& slab) {
   full.remove(slab);
   slab.state = SlabState::kAvailable;
   set_owner(slab, slab.owner.load(std::memory_order_relaxed) & ~uintptr_t{1});
-  available[slab.size_class].push_back(slab);
+  SlabQueue& queue = available[slab.size_class];
+  if (read_knob(knobs.pack_slabs) != 0) {
+    queue.push_front(slab);
+  } else {
+    queue.push_back(slab);
+  }
 }
 
 void ThreadHeap::push_and_settle(Span& slab, Block* block) {
@@ -230,7 +266,7 @@ void ThreadHeap::slab_emptied(Span& slab) {
   SlabQueue& queue = available[slab.size_class];
   queue.remove(slab);
   const bool owned = thread.load(std::memory_order_relaxed) != 0;
-  if (owned && queue.empty() && slab.slices == 1) {
+  if (owned && queue.empty() && slab.slices == 1 && read_knob(knobs.pack_slabs) == 0) {
     reset_empty_slab(slab);
     queue.push_back(slab);
     return;

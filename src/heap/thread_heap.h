@@ -93,6 +93,8 @@ struct alignas(64) ThreadHeap {
 
  private:
   Span* next_slab(SizeClass size_class);
+  Span* fullest_available(SizeClass size_class) const;
+  Span* take_available(SizeClass size_class);
   Span* new_slab(SizeClass size_class);
   Backing backing_for(Slices slab) const;
   void set_current(SizeClass size_class, Span* slab);

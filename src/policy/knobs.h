@@ -30,6 +30,9 @@ struct Knobs {
   // Slabs of one size class of a thread, in bytes, from which on its new ones on small pages are
   // backed at once: growth is expected to fill them. SIZE_MAX: never.
   std::atomic<size_t> populate_slabs_from{size_t{256} << 10};
+  // Whether memory is so near a limit that slabs are filled where they are fullest, at the price of
+  // a slow path every few blocks: what is sparse empties and goes back. 0: where most is free.
+  std::atomic<size_t> pack_slabs{0};
   // Ranges that go to the kernel in one purge; 1 turns batching off.
   std::atomic<size_t> purge_batch{64};
 };
