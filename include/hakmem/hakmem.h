@@ -69,7 +69,7 @@ typedef struct hakmem_statistics {
   uint64_t purged;    /* given back to the kernel since the start */
   /* Since version 2: */
   uint64_t purge_nanoseconds;   /* time spent in giving back */
-  uint64_t purged_at_deadlines; /* of purged, while the program slept, without a thread of ours */
+  uint64_t purged_at_deadlines; /* 0: nothing is purged by the kernel alone */
   uint64_t moved;               /* moved by their page tables: free memory, and by realloc */
   uint64_t page_faults;         /* of the process, that needed no file */
   uint64_t memory_price;        /* ns for holding an idle MiB for a second, pressure included */

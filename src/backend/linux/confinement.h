@@ -1,5 +1,5 @@
 // Owns: the signs that a program has given up rights, or put itself under a filter.
-// Called by: the background thread, before each of its steps.
+// Called by: the background thread, before each of its steps, and before it makes a ring.
 // Never: a descriptor of the program's table taken.
 #pragma once
 
@@ -13,5 +13,9 @@ void watch_confinement();
 // which then is outside of what the program has set up; or the calling one has a filter more than
 // it began with. Reads two files of /proc, 25 us, at most every 10 ms.
 bool was_confined();
+
+// Whether the calling thread, which watches, is under no filter at all; false where nothing is
+// watched. Reads a file of /proc, 12 us.
+bool is_free_of_filters();
 
 }  // namespace hakmem

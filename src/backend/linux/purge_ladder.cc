@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "backend/linux/background_thread.h"
 #include "base/system_call.h"
 
 namespace hakmem {
@@ -28,7 +29,7 @@ static_assert(offsetof(AddressRange, bytes) == offsetof(iovec, iov_len));
 
 constinit std::atomic<PurgeRung> rung{PurgeRung::kMadvise};
 constinit std::atomic<uint32_t> proved_rungs{0};  // a bit for each
-constinit std::atomic<PurgeRanges> ring_purge{nullptr};
+constinit std::atomic<PurgeByRing> ring_purge{nullptr};
 
 void step_down_from(PurgeRung failed) {
   const auto next = static_cast<PurgeRung>(static_cast<uint8_t>(failed) + 1);
@@ -55,14 +56,9 @@ size_t whole_ranges(const AddressRange* ranges, size_t count, size_t bytes) {
   return index;
 }
 
-struct Progress {
-  size_t purged;  // ranges
-  bool refused;   // the call as such
-};
-
 // A partial result ends before the first range that the kernel did not take, or within it. Purging
 // a range twice does no harm.
-Progress purge_by_process_madvise(const AddressRange* ranges, size_t count) {
+PurgeProgress purge_by_process_madvise(const AddressRange* ranges, size_t count) {
   size_t done = 0;
   while (done < count) {
     const size_t asked = std::min(count - done, kMostRanges);
@@ -88,20 +84,32 @@ bool is_proved(PurgeRung which) {
          (proved_rungs.load(std::memory_order_relaxed) & bit_of(which)) != 0;
 }
 
+// The rung as far as the calling thread may use it: a ring is made and entered by ours alone.
+PurgeRung rung_of_thread() {
+  const PurgeRung now = purge_rung();
+  return now == PurgeRung::kRing && !has_own_descriptors() ? PurgeRung::kMadvise : now;
+}
+
+size_t purge_through_ring(const AddressRange* ranges, size_t count) {
+  const PurgeByRing purge = ring_purge.load(std::memory_order_relaxed);
+  const PurgeProgress progress =
+      purge != nullptr ? purge(ranges, count) : PurgeProgress{.purged = 0, .refused = true};
+  if (progress.refused) step_down_from(PurgeRung::kRing);
+  return progress.purged;
+}
+
 size_t purge_by_ladder(const AddressRange* ranges, size_t count) {
   size_t done = 0;
   if (purge_rung() == PurgeRung::kNone) return 0;
-  if (purge_rung() == PurgeRung::kRing) {
-    const PurgeRanges purge = ring_purge.load(std::memory_order_relaxed);
-    if (purge != nullptr) done = purge(ranges, count);
+  if (rung_of_thread() == PurgeRung::kRing) {
+    done = purge_through_ring(ranges, count);
     if (done == count) return count;
-    if (done == 0) step_down_from(PurgeRung::kRing);
   }
   bool refused = false;
   if (purge_rung() == PurgeRung::kProcessMadvise) {
     // One range alone costs less by the older call.
     if (count - done > 1) {
-      const Progress progress = purge_by_process_madvise(ranges + done, count - done);
+      const PurgeProgress progress = purge_by_process_madvise(ranges + done, count - done);
       refused = progress.refused;
       done += progress.purged;
     }
@@ -115,7 +123,7 @@ size_t purge_by_ladder(const AddressRange* ranges, size_t count) {
 // Emulators, and kernels that imitate Linux, answer 0 and do nothing. Two ranges, for one alone
 // always goes by madvise.
 void prove_rung() {
-  const PurgeRung tried = purge_rung();
+  const PurgeRung tried = rung_of_thread();
   const size_t page = getauxval(AT_PAGESZ);
   const long mapped =
       system_call(SYS_mmap, 0, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -129,7 +137,7 @@ void prove_rung() {
   const bool all = purge_by_ladder(ranges, 2) == 2;
   const bool gone = *first == 0 && *last == 0;
   system_call(SYS_munmap, mapped, 3 * page);
-  if (!all || purge_rung() != tried) return;
+  if (!all || rung_of_thread() != tried) return;
   if (gone) {
     proved_rungs.fetch_or(bit_of(tried), std::memory_order_relaxed);
   } else {
@@ -143,7 +151,7 @@ void start_purging_at(PurgeRung first) {
   rung.store(first, std::memory_order_relaxed);
 }
 
-void set_ring_purge(PurgeRanges purge) {
+void set_ring_purge(PurgeByRing purge) {
   ring_purge.store(purge, std::memory_order_relaxed);
 }
 
@@ -175,9 +183,9 @@ int advise_by_name(void* start, size_t bytes, int advice) {
 size_t purge_ranges(const AddressRange* ranges, size_t count) {
   PurgeRung tried;
   do {
-    tried = purge_rung();
+    tried = rung_of_thread();
     if (!is_proved(tried)) prove_rung();
-  } while (purge_rung() != tried);
+  } while (rung_of_thread() != tried);
   return purge_by_ladder(ranges, count);
 }
 

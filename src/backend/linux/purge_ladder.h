@@ -15,19 +15,24 @@ namespace hakmem {
 enum class PurgeRung : uint8_t {
   // Only where they are asked for: who registers memory with devices (RDMA, MPI) puts himself in
   // front of libc's madvise to hear of pages that go, and of these he hears nothing.
-  kRing,            // io_uring: waits for the kernel's workers
+  kRing,            // io_uring, on our own thread alone; elsewhere madvise
   kProcessMadvise,  // process_madvise(2) on the process itself: many ranges, one call; Linux 6.15
   kMadvise,         // madvise(2), range by range
   kNone,            // memory is not given back
 };
 
-// A function like Backend::purge, from a module.
-using PurgeRanges = size_t (*)(const AddressRange* ranges, size_t count);
+struct PurgeProgress {
+  size_t purged;  // ranges, from the start
+  bool refused;   // the call as such, now and later
+};
+
+// From a module; called by our thread.
+using PurgeByRing = PurgeProgress (*)(const AddressRange* ranges, size_t count);
 
 // Where the ladder starts. Before other threads purge.
 void start_purging_at(PurgeRung rung);
 // What kRing calls; without it that rung steps down at once.
-void set_ring_purge(PurgeRanges purge);
+void set_ring_purge(PurgeByRing purge);
 
 // The rung that the next purge will be tried on.
 PurgeRung purge_rung();
