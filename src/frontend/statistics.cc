@@ -23,7 +23,7 @@ constexpr size_t kCounters = 0
 #include "telemetry/counters.def"
 #undef HAKMEM_COUNTER
     ;
-constexpr size_t kGauges = 24;
+constexpr size_t kGauges = 23;
 static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
