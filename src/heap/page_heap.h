@@ -23,9 +23,9 @@
 namespace hakmem {
 
 struct PageHeapStatistics {
-  size_t mapped_bytes;    // committed for data
-  size_t used_bytes;      // owned by slabs and extents
-  size_t retained_bytes;  // free, kept backed for reuse
+  size_t mapped_bytes;        // committed for data
+  size_t used_bytes;          // owned by slabs and extents
+  size_t retained_bytes;      // free, kept backed for reuse
   size_t lazily_freed_bytes;  // of retained_bytes
   size_t metadata_bytes;
 };

@@ -3,7 +3,8 @@
 //   background awake               the same, after a few small allocations more
 //   background daemon              the same in a child of fork
 //   background ring                77 where the kernel has no ring for us
-//   background confined HOW        purges through a ring, then gives up rights; HOW = filter, thread,
+//   background confined HOW        purges through a ring, then gives up rights; HOW = filter,
+//   thread,
 //                                  process: a filter that kills at io_uring, another user for this
 //                                  thread, for all threads
 //   background refuse ERROR WHAT   process_madvise and io_uring_setup answer ERROR, for WHAT =
@@ -207,7 +208,8 @@ static int has_descriptor_of_ring(void) {
     char path[64];
     char target[64] = "";
     snprintf(path, sizeof path, "/proc/self/fd/%d", number);
-    if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "io_uring") != NULL) return 1;
+    if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "io_uring") != NULL)
+      return 1;
   }
   return 0;
 }
@@ -431,6 +433,8 @@ int main(int argc, char** argv) {
   if (strcmp(what, "descriptors") == 0) return descriptors();
   if (strcmp(what, "unshare") == 0) return unshared();
   if (strcmp(what, "limit") == 0) return limited();
-  fprintf(stderr, "usage: background idle|awake|ring|confined|daemon|refuse|churn|child|descriptors|unshare|limit …\n");
+  fprintf(stderr,
+          "usage: background "
+          "idle|awake|ring|confined|daemon|refuse|churn|child|descriptors|unshare|limit …\n");
   return 2;
 }
