@@ -69,8 +69,8 @@ file(WRITE ${PROJECT_BINARY_DIR}/triggers "activate-noawait ldconfig\n")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${PROJECT_BINARY_DIR}/triggers)
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION
   "kernel-aware memory allocator (library)\n malloc for servers: preload it or link it.")
-# A package of its own: the library needs libc alone, the module liburing. Both carry the soname's
-# number in package and file name, so that two major versions are installed side by side.
+# A package of its own, for few want it. Both carry the soname's number in package and file name, so
+# that two major versions are installed side by side.
 if(TARGET hakmem_uring)
   set(CPACK_DEBIAN_LIBRARY_PACKAGE_SUGGESTS "${package_of_uring} (= ${PROJECT_VERSION})")
   set(CPACK_DEBIAN_URING_PACKAGE_NAME ${package_of_uring})

@@ -45,14 +45,13 @@ void hakmem_print_configuration(int descriptor);
 /* Writes the statistics as text to the file descriptor. */
 void hakmem_print_statistics(int descriptor);
 
-/* The same as one JSON object: "schema" (1), "version", "mode", "purge" and "background" (what gives
- * memory back), and "statistics", numbers by name, null where the kernel
- * does not tell. */
+/* The same as one JSON object: "schema" (1), "version", "mode", "purge" and "background" (what
+ * gives memory back), and "statistics", numbers by name, null where the kernel does not tell. */
 void hakmem_print_statistics_json(int descriptor);
 
-/* Gives memory that no live block needs back to the kernel: what any thread has freed and keeps, but
- * not what was freed for a thread that sleeps and has not taken it in.
- * Returns the bytes given back. Takes about 0.2 us per resident 4 KiB page. */
+/* Gives memory that no live block needs back to the kernel: what any thread has freed and keeps,
+ * but not what was freed for a thread that sleeps and has not taken it in. Returns the bytes given
+ * back. Takes about 0.2 us per resident 4 KiB page. */
 size_t hakmem_purge(void);
 
 /* All sizes in bytes. */
@@ -69,21 +68,21 @@ typedef struct hakmem_statistics {
   uint64_t purged;    /* given back to the kernel since the start */
   /* Since version 2: */
   uint64_t purge_nanoseconds;   /* time spent in giving back */
-  uint64_t purged_at_deadlines; /* of purged, while the program slept, without a thread of ours */
+  uint64_t purged_at_deadlines; /* 0: nothing is purged by the kernel alone */
   uint64_t moved;               /* moved by their page tables: free memory, and by realloc */
   uint64_t page_faults;         /* of the process, that needed no file */
   uint64_t memory_price;        /* ns for holding an idle MiB for a second, pressure included */
   uint64_t hold_small_pages;    /* ms that 2 MiB of free memory stay backed; 0: for ever */
   uint64_t hold_huge_pages;
-  uint64_t huge;                /* on transparent huge pages; UINT64_MAX if the kernel is silent */
-  uint64_t lazily_freed;        /* of retained, the kernel's whenever it is short of memory */
+  uint64_t huge;         /* on transparent huge pages; UINT64_MAX if the kernel is silent */
+  uint64_t lazily_freed; /* of retained, the kernel's whenever it is short of memory */
   /* Since version 3: */
-  uint64_t extent_cache_hits;  /* blocks above 64 KiB that a thread served from its own freed ones */
-  uint64_t limit;              /* on memory, the nearest that was seen; UINT64_MAX: none */
-  uint64_t headroom;           /* left below that limit; UINT64_MAX: none */
-  uint64_t small_purge_cost;   /* ns to give a MiB of small pages back */
-  uint64_t small_fault_cost;   /* ns to touch a MiB of small pages anew */
-  uint64_t huge_purge_cost;    /* the same of huge pages */
+  uint64_t extent_cache_hits; /* blocks above 64 KiB that a thread served from its own freed ones */
+  uint64_t limit;             /* on memory, the nearest that was seen; UINT64_MAX: none */
+  uint64_t headroom;          /* left below that limit; UINT64_MAX: none */
+  uint64_t small_purge_cost;  /* ns to give a MiB of small pages back */
+  uint64_t small_fault_cost;  /* ns to touch a MiB of small pages anew */
+  uint64_t huge_purge_cost;   /* the same of huge pages */
   uint64_t huge_fault_cost;
 } hakmem_statistics;
 
@@ -105,8 +104,8 @@ void hakmem_deallocate(void* block, size_t size, size_t alignment);
 /* An arena: a heap of the program's own, of which all blocks can be freed at once.
  *
  * One thread at a time may use an arena: allocate, free, reset, destroy. Which thread that is may
- * change whenever the program passes the arena on (by a mutex, a queue, a join). Besides, any thread
- * may at any time give a block of a live arena to free(), which hands it to the arena's next
+ * change whenever the program passes the arena on (by a mutex, a queue, a join). Besides, any
+ * thread may at any time give a block of a live arena to free(), which hands it to the arena's next
  * allocation; that free() has to return before the arena is reset or destroyed.
  *
  * Blocks of an arena are blocks: malloc_usable_size() knows them, and realloc() works; it keeps a

@@ -14,10 +14,8 @@ enum class LockRank : uint8_t {
   kRegistry = 1,
   kArenas = 2,
   kMetadata = 3,
-  kLending = 4,
-  kPageHeap = 5,
-  kDirectMaps = 6,
-  kRing = 7
+  kPageHeap = 4,
+  kDirectMaps = 5
 };
 
 // A mutex without an allocation, a constructor or a library behind it (Drepper, "Futexes Are

@@ -16,11 +16,9 @@
 #include "frontend/safe_point.h"
 #include "frontend/upkeep.h"
 #include "frontend/uring.h"
-#include "heap/extent.h"
 #include "heap/heap.h"
 #include "heap/heap_registry.h"
 #include "heap/page_heap.h"
-#include "policy/knobs.h"
 
 namespace hakmem {
 namespace {
@@ -31,11 +29,6 @@ constexpr size_t kMostLeftToThread = size_t{16} << 20;
 constexpr size_t kWorthAThread = size_t{4} << 20;
 
 constinit std::atomic<bool> allowed{false};
-constinit std::atomic<bool> lending{false};
-
-bool wants_ring() {
-  return configuration().is(Feature::background, "uring");
-}
 
 // unshare(CLONE_NEWUSER) and its like fail in a process of several threads, and one ends when its
 // last thread does: ours is there only while the program has threads itself.
@@ -46,34 +39,13 @@ bool program_has_enough_threads() {
 }
 
 bool may_have_thread() {
-  if (!allowed.load(std::memory_order_relaxed)) return false;
-  if (wants_ring() && is_deferred(Deferred::kModules)) return false;
-  return program_has_enough_threads();
-}
-
-bool ring_lends() {
-  return page_heap.has_deadlines() && ring_serves();
-}
-
-// In place of the thread: the kernel, at a deadline. What threads keep for themselves is lent too.
-bool lend(PageHeap::Notice notice) {
-  upkeep();
-  if (notice == PageHeap::Notice::kGrowth) return true;
-  // Dropping extents comes back here.
-  if (lending.exchange(true, std::memory_order_acquire)) return true;
-  drop_all_caches();
-  page_heap.maintain();
-  const uint64_t hold = read_hold(MemoryKind::kSmallPages);
-  if (hold != 0) page_heap.lend(hold * kMillisecond);
-  lending.store(false, std::memory_order_release);
-  return true;
+  return allowed.load(std::memory_order_relaxed) && program_has_enough_threads();
 }
 
 bool hand_over(PageHeap::Notice notice, Slices excess) {
-  if (ring_lends()) return lend(notice);
   if (!background_thread_is_running()) {
     if (may_have_thread() && page_heap.demand().peak().bytes() >= kWorthAThread) {
-      defer(Deferred::kThread);
+      defer_thread();
     }
     upkeep();
     return false;
@@ -104,6 +76,8 @@ uint64_t sooner(uint64_t one, uint64_t other) {
 void begin_work() {
   never_give_a_heap();
   watch_confinement();
+  forget_ring();
+  forget_pressure_trigger();
 }
 
 uint64_t work() {
@@ -113,6 +87,7 @@ uint64_t work() {
   }
   upkeep();
   const uint64_t until_purge = heap_maintain();
+  end_ring();
   return sooner(until_purge, collapse_settled_memory());
 }
 
@@ -127,8 +102,9 @@ constexpr BackgroundWork kWork{.begin = begin_work, .step = work, .sleeping = an
 void prepare_background() {
   const Configuration& settings = configuration();
   allowed.store(settings.has(Feature::background), std::memory_order_relaxed);
-  // Where a ring was asked for and is not to be had, a thread takes its place.
-  if (settings.is(Feature::background, "thread") || wants_ring()) least_threads = 1;
+  if (settings.is(Feature::background, "thread") || settings.is(Feature::background, "uring")) {
+    least_threads = 1;
+  }
   // Where nothing is kept there is nothing to hand over.
   if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }
@@ -153,15 +129,14 @@ void background_after_thread_exit() {
   if (!program_has_enough_threads()) stop_background_thread();
 }
 
-// The thread that was lending is not in the child, nor the one that slept.
+// The thread that slept is not in the child.
 void background_after_fork_in_child() {
-  lending.store(false, std::memory_order_relaxed);
   page_heap.set_watched(false);
 }
 
 const char* background_in_use() {
-  if (ring_lends()) return "uring";
-  return background_thread_is_running() ? "thread" : "none";
+  if (!background_thread_is_running()) return "none";
+  return purge_rung() == PurgeRung::kRing ? "uring" : "thread";
 }
 
 }  // namespace hakmem

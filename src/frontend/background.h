@@ -1,5 +1,4 @@
-// Owns: who gives idle memory back: the background thread, the kernel at a deadline, or whoever
-// frees.
+// Owns: who gives idle memory back: the background thread, or whoever frees.
 // Called by: the life cycle (start-up), the safe point.
 // Never: a thread in a program that has none, unless it is asked for.
 #pragma once
@@ -21,7 +20,8 @@ void confine();
 void background_after_thread_exit();
 void background_after_fork_in_child();
 
-// "thread", "uring" or "none": a thread comes when there is something for it to do.
+// "thread", "uring" (a thread that purges through a ring) or "none": a thread comes when there is
+// something for it to do.
 const char* background_in_use();
 
 }  // namespace hakmem

@@ -87,7 +87,7 @@ HAKMEM_EXPORT int hakmem_get_statistics(hakmem_statistics* statistics) {
       .retained = heap.retained_bytes,
       .purged = read(counters.purged_bytes),
       .purge_nanoseconds = read(counters.purge_nanoseconds),
-      .purged_at_deadlines = read(counters.deadline_purged_bytes),
+      .purged_at_deadlines = 0,
       .moved = read(counters.moved_bytes) + read(counters.reallocated_bytes),
       .page_faults = process_page_faults(),
       .memory_price = memory_price().price(),

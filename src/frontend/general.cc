@@ -128,15 +128,9 @@ void* allocate_zeroed_general(size_t size, const void* site) {
   ThreadHeap* heap = serving.heap();
   if (HAKMEM_UNLIKELY(is_mapped_directly(size))) return or_out_of_memory(map_directly(size, 1));
   if (HAKMEM_LIKELY(heap != nullptr)) {
-    void* block = heap_allocate_zeroed(heap, size, site);
-    reach_safe_point_in_calloc();
-    return or_out_of_memory(block);
+    return or_out_of_memory(heap_allocate_zeroed(heap, size, site));
   }
-  if (checks_are_on()) {
-    void* block = checked_allocate_zeroed(size, site);
-    reach_safe_point_in_calloc();
-    return or_out_of_memory(block);
-  }
+  if (checks_are_on()) return or_out_of_memory(checked_allocate_zeroed(size, site));
   if (configuration().has(Feature::pool)) return or_out_of_memory(nullptr);
   if (const LibcMalloc* libc = libc_malloc()) return libc->calloc(1, size);
   return or_out_of_memory(allocate_early(size, 1));

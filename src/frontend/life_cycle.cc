@@ -26,7 +26,6 @@
 #include "frontend/safe_point.h"
 #include "frontend/statistics_print.h"
 #include "frontend/upkeep.h"
-#include "frontend/uring.h"
 #include "heap/heap.h"
 #include "heap/heap_mending.h"
 #include "heap/heap_registry.h"
@@ -112,15 +111,14 @@ void set_up_child() {
   heap_after_fork_in_child();
   direct_maps_after_fork_in_child();
   if (checks_are_on()) checks_after_fork_in_child();
-  if (modules_are_wanted()) uring_after_fork_in_child();
   background_after_fork_in_child();
   upkeep_after_fork_in_child();
   mark_process_as_set_up();
 }
 
-// The copy of a process of one thread is whole, but for what the kernel was lent.
+// The copy of a process of one thread is whole.
 void after_fork_in_child() {
-  if (!forking_alone || modules_are_wanted()) set_up_child();
+  if (!forking_alone) set_up_child();
   mark_process_as_set_up();
   close_safe_points(false);
 }
@@ -149,11 +147,8 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
   if (checks_are_on()) watch_guards();
-  if (modules_are_wanted()) {
-    defer(Deferred::kModules);
-  } else if (configuration().verbose) {
-    print_configuration(2);
-  }
+  if (modules_are_wanted()) load_modules();
+  if (configuration().verbose) print_configuration(2);
   set_before_waiting(set_up_child_without_handlers);
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
   greet_launcher();

@@ -1,5 +1,5 @@
 // Owns: which modules the configuration asks for, and what they take over.
-// Called by: the life cycle; the first safe point.
+// Called by: the life cycle's constructor.
 // Never: a module loaded that nobody asked for.
 #pragma once
 
@@ -9,7 +9,9 @@ namespace hakmem {
 bool modules_are_wanted();
 
 // Loads them, in a process that has one thread. What cannot be had leaves the next tier in place.
-// HAKMEM_VERBOSE's table waits for it.
+//
+// Our constructor runs before libc's, which a dlopen would start without its arguments and its
+// environment if what is opened needed libc: modules need no library at all.
 void load_modules();
 
 }  // namespace hakmem

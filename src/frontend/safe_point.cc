@@ -1,17 +1,11 @@
-// Owns: the flags of what is deferred.
+// Owns: the flag of what is deferred.
 // Called by: see safe_point.h.
 // Never: anything run twice, or from within itself.
 #include "frontend/safe_point.h"
 
 #include <errno.h>
-#include <link.h>
-#include <unistd.h>
 
 #include "frontend/background.h"
-#include "frontend/modules.h"
-
-// The loader's interface with debuggers (link.h); weak, for static programs have none.
-extern struct r_debug _r_debug __attribute__((weak));
 
 namespace hakmem {
 namespace {
@@ -20,32 +14,18 @@ namespace {
 // child, and that of thread-local storage is anyway.
 __thread bool closed __attribute__((tls_model("initial-exec"))) = false;
 
-// The loader runs our constructors before libc's. A dlopen at that time would have libc initialised
-// without its arguments and its environment; one from inside a dlopen finds the loader's lists half
-// done.
-bool dlopen_is_possible() {
-  return environ != nullptr && &_r_debug != nullptr && _r_debug.r_state == r_debug::RT_CONSISTENT;
-}
-
-bool take(Deferred what) {
-  const auto bit = static_cast<uint32_t>(what);
-  return (deferred.fetch_and(~bit, std::memory_order_relaxed) & bit) != 0;
-}
-
 }  // namespace
 
-constinit std::atomic<uint32_t> deferred{0};
+constinit std::atomic<bool> thread_is_deferred{false};
 
-void defer(Deferred what) {
-  deferred.fetch_or(static_cast<uint32_t>(what), std::memory_order_relaxed);
+void defer_thread() {
+  thread_is_deferred.store(true, std::memory_order_relaxed);
 }
 
-void run_deferred(uint32_t allowed) {
+void run_deferred() {
   if (closed) return;
   const int saved = errno;
-  if (dlopen_is_possible() && take(Deferred::kModules)) load_modules();
-  if ((allowed & static_cast<uint32_t>(Deferred::kThread)) != 0 && take(Deferred::kThread))
-    make_background_thread();
+  if (thread_is_deferred.exchange(false, std::memory_order_relaxed)) make_background_thread();
   errno = saved;
 }
 

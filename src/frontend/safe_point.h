@@ -1,5 +1,5 @@
-// Owns: what has to wait for the outermost end of a malloc: modules to load, a thread to make.
-// Called by: the life cycle and background.cc (defer), the slow paths of malloc and calloc (reach).
+// Owns: what has to wait for the outermost end of a malloc: a thread to make.
+// Called by: background.cc (defer), the slow path of malloc (reach).
 // Never: reached inside a free: glibc frees thread-local storage with the lock held that
 // pthread_create needs.
 #pragma once
@@ -11,27 +11,15 @@
 
 namespace hakmem {
 
-enum class Deferred : uint32_t { kModules = 1, kThread = 2 };
+extern std::atomic<bool> thread_is_deferred;
 
-extern std::atomic<uint32_t> deferred;
-
-void defer(Deferred what);
-inline bool is_deferred(Deferred what) {
-  return (deferred.load(std::memory_order_relaxed) & static_cast<uint32_t>(what)) != 0;
-}
-void run_deferred(uint32_t allowed);
+void defer_thread();
+void run_deferred();
 
 // Nothing of the heap is held or half done here, so that what itself allocates may run. Preserves
 // errno.
 inline void reach_safe_point() {
-  if (HAKMEM_UNLIKELY(deferred.load(std::memory_order_relaxed) != 0)) run_deferred(UINT32_MAX);
-}
-
-// The same at the end of a calloc, which pthread_create itself calls: no thread is made here.
-inline void reach_safe_point_in_calloc() {
-  if (HAKMEM_UNLIKELY(is_deferred(Deferred::kModules))) {
-    run_deferred(static_cast<uint32_t>(Deferred::kModules));
-  }
+  if (HAKMEM_UNLIKELY(thread_is_deferred.load(std::memory_order_relaxed))) run_deferred();
 }
 
 // Between the handlers of a fork nothing runs on the thread that forks.

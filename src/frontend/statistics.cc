@@ -23,7 +23,7 @@ constexpr size_t kCounters = 0
 #include "telemetry/counters.def"
 #undef HAKMEM_COUNTER
     ;
-constexpr size_t kGauges = 24;
+constexpr size_t kGauges = 23;
 static_assert(kCounters + kGauges <= kMostStatistics);
 
 }  // namespace
@@ -64,7 +64,6 @@ size_t collect_statistics(Statistic* statistics) {
       {"resident", process_resident_bytes(), "bytes of the process in memory"},
       {"mapped", heap.mapped_bytes, "bytes committed for data"},
       {"retained", heap.retained_bytes, "bytes free and kept backed for reuse"},
-      {"lent", heap.lent_bytes, "of retained, bytes that the kernel purges at a deadline"},
       {"lazily_freed", heap.lazily_freed_bytes, "of retained, bytes that the kernel may take"},
       {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
       {"page_faults", process_page_faults(), "page faults of the process without a file"},

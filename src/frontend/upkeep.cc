@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <utility>
 
 #include "backend/linux/guest/background_thread.h"
 #include "backend/linux/guest/process_limits.h"
@@ -60,28 +59,13 @@ struct Measured {
   }
 };
 
-// What a counter rose by since the last look.
-struct Rising {
-  const std::atomic<uint64_t>& bytes;
-  uint64_t seen = 0;
-
-  uint64_t take() {
-    const uint64_t now = bytes.load(std::memory_order_relaxed);
-    return now - std::exchange(seen, now);
-  }
-};
-
-constinit Rising lent_bytes{counters.deadline_purged_bytes};
 constinit Measured purges{counters.purged_bytes, counters.purge_nanoseconds};
 constinit Measured huge_purges{counters.huge_purged_bytes, counters.huge_purge_nanoseconds};
 constinit Measured small_touches{counters.small_touched_bytes, counters.small_touch_nanoseconds};
 constinit Measured huge_touches{counters.huge_touched_bytes, counters.huge_touch_nanoseconds};
 
 void learn_costs() {
-  // The kernel's own thread purged what was lent: nobody knows for how long.
-  const uint64_t lent = lent_bytes.take();
-  Measured::Rise all = purges.take();
-  all.bytes -= std::min(all.bytes, lent);
+  const Measured::Rise all = purges.take();
   const Measured::Rise huge = huge_purges.take();
   costs.record_purge(MemoryKind::kHugePage, huge.bytes, huge.nanoseconds);
   // Counted one after the other, the whole may lag behind its part.
@@ -209,6 +193,10 @@ void upkeep() {
 // The thread that was in it is not in the child.
 void upkeep_after_fork_in_child() {
   ticking.store(false, std::memory_order_relaxed);
+}
+
+void forget_pressure_trigger() {
+  sources.stall.forget();
 }
 
 const CostEstimates& cost_estimates() {

@@ -20,6 +20,8 @@ void upkeep();
 
 bool upkeep_is_due();
 void upkeep_after_fork_in_child();
+// Our thread is new, and its table of descriptors empty.
+void forget_pressure_trigger();
 
 // What decisions rest on. From any thread.
 const CostEstimates& cost_estimates();

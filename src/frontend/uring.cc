@@ -1,6 +1,6 @@
-// Owns: the loading of the module and the order of its calls.
+// Owns: the loading of the module, and the ring's span of life.
 // Called by: see uring.h.
-// Never: two calls of the module at once.
+// Never: see uring.h.
 #include "frontend/uring.h"
 
 #include <dlfcn.h>
@@ -8,18 +8,15 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
-#include <atomic>
-
+#include "backend/linux/guest/confinement.h"
 #include "backend/uring/uring_module.h"
-#include "base/lock.h"
 #include "base/log.h"
 
 namespace hakmem {
 namespace {
 
-constinit Lock ring_lock{LockRank::kRing};
 constinit const UringModule* module = nullptr;
-constinit std::atomic<bool> refused{false};
+constinit bool has_ring = false;
 
 // The file beside the one that this function lies in.
 bool path_of_module(char* path, size_t capacity) {
@@ -47,56 +44,29 @@ const UringModule* find_module() {
   return found != nullptr && found->version == kUringModuleVersion ? found : nullptr;
 }
 
-// A child has no ring, whatever its parent has: it is asked for one when it first needs it.
-size_t arm(const AddressRange* ranges, size_t count, uint64_t nanoseconds) {
-  LockGuard guard(ring_lock);
-  if (module->state() != 0 && !refused.load(std::memory_order_relaxed)) {
-    refused.store(module->open() != 0, std::memory_order_relaxed);
-  }
-  return module->arm(ranges, count, nanoseconds, MADV_DONTNEED);
-}
-
-size_t disarm(bool* purged) {
-  LockGuard guard(ring_lock);
-  return module->disarm(purged);
-}
-
-bool is_armed() {
-  LockGuard guard(ring_lock);
-  return module->is_armed();
-}
-
-bool has_fired() {
-  LockGuard guard(ring_lock);
-  return module->has_fired();
-}
-
 }  // namespace
 
 bool load_uring() {
   if (module != nullptr) return true;
   if (getauxval(AT_SECURE) != 0) return false;
-  const UringModule* found = find_module();
-  if (found == nullptr || found->open() != 0) return false;
-  module = found;
-  return true;
+  module = find_module();
+  return module != nullptr;
 }
 
-const Deadlines kUringDeadlines = {
-    .arm = arm, .disarm = disarm, .is_armed = is_armed, .has_fired = has_fired};
-
-bool ring_serves() {
-  return module != nullptr && !refused.load(std::memory_order_relaxed);
+PurgeProgress purge_by_uring(const AddressRange* ranges, size_t count) {
+  if (!has_ring) has_ring = is_free_of_filters() && module->open() == 0;
+  if (!has_ring) return {.purged = 0, .refused = true};
+  const size_t purged = module->purge(ranges, count, MADV_DONTNEED);
+  return {.purged = purged, .refused = !module->serves()};
 }
 
-size_t purge_by_uring(const AddressRange* ranges, size_t count) {
-  LockGuard guard(ring_lock);
-  return module->purge(ranges, count, MADV_DONTNEED);
+void end_ring() {
+  if (has_ring) module->close();
+  has_ring = false;
 }
 
-void uring_after_fork_in_child() {
-  ring_lock.take_from_lost_thread();
-  refused.store(false, std::memory_order_relaxed);
+void forget_ring() {
+  has_ring = false;
 }
 
 }  // namespace hakmem

@@ -1,6 +1,6 @@
 // Owns: address ranges for the kernel, neighbours joined, and the claims that they come from.
-// Called by: the page heap, where it purges and where it lends.
-// Never: more ranges than one call or one ring takes.
+// Called by: the page heap, where it purges.
+// Never: more ranges than one call takes.
 #pragma once
 
 #include <bit>
@@ -36,11 +36,6 @@ class ClaimedRanges {
   const Entry* begin() const { return entry_; }
   const Entry* end() const { return entry_ + entries_; }
   void clear() { entries_ = ranges_ = 0; }
-
-  // Forgets entries that need more than the first `kept` ranges.
-  void drop_behind(size_t kept) {
-    while (entries_ > 0 && entry_[entries_ - 1].end > kept) --entries_;
-  }
 
   // `start` is the address of the huge page. Behind has_room().
   void add(HugePage* page, uint32_t slices, void* start) {

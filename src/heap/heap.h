@@ -54,7 +54,6 @@ struct HeapStatistics {
   size_t free_blocks;         // of slabs, their unused ends and cached extents as one each
   size_t active_bytes;        // in slabs and extents that hold live blocks
   size_t retained_bytes;      // free, kept backed for reuse
-  size_t lent_bytes;          // of those, lent to the kernel until a deadline
   size_t lazily_freed_bytes;  // of those, the kernel's when it is short
   size_t mapped_bytes;        // committed for data
   size_t metadata_bytes;

@@ -81,8 +81,7 @@ HeapStatistics heap_statistics() {
     }
   }
   const PageHeapStatistics pages = page_heap.statistics();
-  sum.retained_bytes = pages.retained_bytes + pages.lent_bytes + cached_bytes;
-  sum.lent_bytes = pages.lent_bytes;
+  sum.retained_bytes = pages.retained_bytes + cached_bytes;
   sum.lazily_freed_bytes = pages.lazily_freed_bytes;
   sum.mapped_bytes = pages.mapped_bytes;
   sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes();

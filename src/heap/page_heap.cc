@@ -48,7 +48,6 @@ uint32_t worth_of_fault(Backing backing) {
 constinit PageHeap page_heap;
 
 Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
-  take_back();
   // One page is tried before many are.
   if (backing == Backing::kHugePage && length.count > kSlicesPerHugePage &&
       promotion_.is_untried()) {
@@ -321,7 +320,6 @@ bool PageHeap::is_free(const Region& region, uint32_t slice, Slices length) cons
 }
 
 bool PageHeap::extend(Span* span, Slices length) {
-  take_back();
   LockGuard guard(lock_);
   Region& region = map_.region_of(span);
   const uint32_t end = PageMap::slice_in(region, span) + span->slices;
@@ -360,12 +358,10 @@ void PageHeap::shrink(Span* span, Slices length) {
 }
 
 PageHeapStatistics PageHeap::statistics() {
-  settle_fired_loan();
   LockGuard guard(lock_);
   return {.mapped_bytes = committed_.bytes(),
           .used_bytes = used().bytes(),
           .retained_bytes = retained().bytes(),
-          .lent_bytes = Slices{loan_slices_.load(std::memory_order_relaxed)}.bytes(),
           .lazily_freed_bytes = lazily_freed().bytes(),
           .metadata_bytes = map_.metadata_bytes()};
 }

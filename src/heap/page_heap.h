@@ -9,7 +9,6 @@
 #include <cstdint>
 
 #include "backend/backend.h"
-#include "backend/deadlines.h"
 #include "base/lock.h"
 #include "base/units.h"
 #include "heap/call_site.h"
@@ -24,10 +23,9 @@
 namespace hakmem {
 
 struct PageHeapStatistics {
-  size_t mapped_bytes;    // committed for data
-  size_t used_bytes;      // owned by slabs and extents
-  size_t retained_bytes;  // free, kept backed for reuse, not lent
-  size_t lent_bytes;
+  size_t mapped_bytes;        // committed for data
+  size_t used_bytes;          // owned by slabs and extents
+  size_t retained_bytes;      // free, kept backed for reuse
   size_t lazily_freed_bytes;  // of retained_bytes
   size_t metadata_bytes;
 };
@@ -107,14 +105,6 @@ class PageHeap {
   void set_outlook(const Outlook& outlook) { outlook_ = &outlook; }
   void note_wanted(uint32_t site);
 
-  // Lends what is retained to the kernel, which purges it at a deadline unless it is wanted before,
-  // be it that the program sleeps by then; what was lent before comes back first. From any thread.
-  void set_deadlines(const Deadlines& deadlines);
-  bool has_deadlines() const { return deadlines_ != nullptr; }
-  void lend(uint64_t nanoseconds);
-  // What has been purged at its deadline counts as purged from here on.
-  void settle_fired_loan();
-
   // Whether what grows large goes to huge pages now: the system has them, they are cheap, and no
   // child of a fork shares what is written.
   bool huge_pages_pay() const {
@@ -139,7 +129,7 @@ class PageHeap {
   // In the parent of a fork: what there is never settles, until some of it is freed, unless some
   // thread is busy with it.
   void keep_unsettled();
-  // In the child, which lacks the other threads: none of them has the lock or a loan any more.
+  // In the child, which lacks the other threads: none of them has the lock any more.
   void after_fork_in_child();
   // The settled huge page now lies on a transparent huge page.
   void collapsed(const AddressRange& page);
@@ -273,9 +263,6 @@ class PageHeap {
   }
   Claim claim(HugePage& page, uint32_t slices);
   Claim claim_slices(HugePage& page, uint32_t slices);
-  Claim claim_lent(HugePage& page, uint32_t free);
-  void take_back();
-  void take_back_locked();
   Claim claim_whole(HugePage& page);
   // What may be purged of what is free.
   enum class Patience : uint8_t {
@@ -339,11 +326,6 @@ class PageHeap {
   std::atomic<Helper> helper_{nullptr};
   std::atomic<bool> watched_{false};
   const Outlook* outlook_ = nullptr;
-  Lock lending_lock_{LockRank::kLending};
-  const Deadlines* deadlines_ = nullptr;
-  std::atomic<bool> lent_{false};
-  std::atomic<uint32_t> loan_slices_{0};
-  std::atomic<uint32_t> worth_lending_{UINT32_MAX};  // slices
   std::atomic<uint32_t> growths_{0};
   std::atomic<uint32_t> refused_sweeps_{0};  // in a row, of those that found something
   std::atomic<uint32_t> last_sweep_{0};      // milliseconds; written under the lock

@@ -7,11 +7,7 @@ namespace hakmem {
 
 __thread uint32_t claims_in_hand __attribute__((tls_model("initial-exec"))) = 0;
 
-// What was lent is the parent's: the kernel purges its memory.
 void PageHeap::after_fork_in_child() {
-  lending_lock_.take_from_lost_thread();
-  lent_.store(false, std::memory_order_relaxed);
-  loan_slices_.store(0, std::memory_order_relaxed);
   const bool torn = lock_.take_from_lost_thread();
   // A signal handler forked: the calling thread goes on with what it holds when the handler ends.
   if (lock_.is_mine() || claims_in_hand != 0) return;

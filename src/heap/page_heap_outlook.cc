@@ -38,8 +38,7 @@ MemoryDecision PageHeap::look_ahead(const Span& span, uint32_t site) {
                        });
   }
   const Backing most = small.count * 2 < length.count ? Backing::kHugePage : Backing::kSmallPages;
-  // What is lent is purged at its deadline, whatever is expected of it.
-  const bool lazily = !splits && small <= kMostLazilyFreed && !has_deadlines();
+  const bool lazily = !splits && small <= kMostLazilyFreed;
   const MemoryDecision decision =
       outlook_->given_up(site, backend_->coarse_time(), length.bytes(), most, lazily);
   if (decision.action != MemoryAction::kLazyFree) return decision;

@@ -73,9 +73,8 @@ void PageHeap::enforce_retained_limit() {
 
 void PageHeap::settle(bool time_to_sweep) {
   const Slices more = excess();
-  const bool lend = retained().count > worth_lending_.load(std::memory_order_relaxed);
   const bool watched = watched_.load(std::memory_order_relaxed);
-  if (!time_to_sweep && !lend && !watched && more == Slices{0}) return;
+  if (!time_to_sweep && !watched && more == Slices{0}) return;
   if (tell_of_free(more)) return;
   if (time_to_sweep) purge_idle();
   enforce_retained_limit();
@@ -214,7 +213,6 @@ size_t PageHeap::purge_down_to(Slices target, Patience patience) {
   constexpr uint32_t kMostFutile = 4;
   // Twice around make everything idle, parts of huge pages only after their sweeps.
   constexpr uint32_t kRounds = 2 + 2 * kPatienceWithParts;
-  take_back();
   if (retained() <= target) return 0;
   // It takes microseconds: with the steps of the sweep, and when all is to go.
   if (target == Slices{0}) look_at_charge();

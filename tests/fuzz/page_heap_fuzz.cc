@@ -110,7 +110,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fake.limits.physical_bytes = size_t{16} << 20;
   PageHeap heap;
   heap.set_backend(kFakeBackend);
-  heap.set_deadlines(kFakeDeadlines);
   heap.set_outlook(kOutlook);
   knobs.retained_limit.store(size_t{8} << 20);
   Input input(data, size);
@@ -164,13 +163,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           loses = loses || fake.lose_move;
           fake.refuse_lazy_free = choice % 17 == 0;
           fake.takes_lazily_freed = choice % 2 == 0;
-          fake.armed_at_most = choice % 19 == 0 ? choice % 4 : SIZE_MAX;
           fake.first_touch_nanoseconds = choice % 7 == 0 ? 5'000'000 : 50'000;
           break;
         case 8:
-          heap.lend(read_hold(Backing::kSmallPages) * kMillisecond);
-          fake.ranges_past_deadline = choice;
-          break;
         case 9:
           // Lists and totals made anew are what they were.
           heap.after_fork_in_child();

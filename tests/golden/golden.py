@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "telemetry": {"telemetry", "base"},
     "policy": {"policy", "telemetry", "base"},
     "backend": {"backend", "base", "policy/knobs.h", "telemetry/counters.h"},
-    "heap": {"heap", "backend/backend.h", "backend/deadlines.h", "base", "policy/knobs.h", "telemetry/counters.h",
+    "heap": {"heap", "backend/backend.h", "base", "policy/knobs.h", "telemetry/counters.h",
              "telemetry/counters.def"},
     "cli": {"cli", "frontend/tables.h", "base/environment.h"},
     "frontend": {"frontend", "heap", "backend", "policy", "telemetry", "base", "hakmem/hakmem.h"},

@@ -1,6 +1,12 @@
 // Memory that a sleeping program does not need goes back, and nobody notices but the kernel.
 //   background idle CALL           sleeps in CALL; its memory is gone when it wakes
+//   background awake               the same, after a few small allocations more
 //   background daemon              the same in a child of fork
+//   background ring                77 where the kernel has no ring for us
+//   background confined HOW        purges through a ring, then gives up rights; HOW = filter,
+//   thread,
+//                                  process: a filter that kills at io_uring, another user for this
+//                                  thread, for all threads
 //   background refuse ERROR WHAT   process_madvise and io_uring_setup answer ERROR, for WHAT =
 //                                  nothing madvise as well; contents stay right, and a sleeping
 //                                  program's memory goes back all the same
@@ -9,6 +15,7 @@
 //   background unshare             one thread, a new user namespace
 //   background limit               lives at 0.8 of HAKMEM_LIMIT and churns beside it
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -141,6 +148,120 @@ static int idle(const char* call) {
   return 0;
 }
 
+// What is small is served beside the free memory, and says nothing about it.
+static int awake(void) {
+  static void* kept[64];
+  fill_all();
+  size_t peak = resident();
+  free_every(1);
+  for (size_t index = 0; index < 64; ++index) {
+    kept[index] = malloc(1 + index * 16);
+    CHECK(kept[index] != NULL);
+  }
+  CHECK(poll(NULL, 0, kSlept) == 0);
+  size_t left = resident();
+  printf("awake: peak %zu KiB, %zu KiB after the sleep\n", peak >> 10, left >> 10);
+  CHECK(left <= peak / 20);
+  for (size_t index = 0; index < 64; ++index) free(kept[index]);
+  return 0;
+}
+
+// As src/backend/uring asks for it.
+static int ring(void) {
+  uint32_t parameters[30] = {0, 0, (1u << 6) | (1u << 12)};  // disabled at first, one issuer
+  return syscall(SYS_io_uring_setup, 64, parameters) >= 0 ? 0 : 77;
+}
+
+static int has_in(const char* path, const char* text) {
+  char contents[1 << 16];
+  int file = open(path, O_RDONLY);
+  if (file < 0) return 0;
+  int found = 0;
+  size_t kept = 0;
+  ssize_t length;
+  while ((length = read(file, contents + kept, sizeof contents - 1 - kept)) > 0) {
+    contents[kept + (size_t)length] = '\0';
+    found = found || strstr(contents, text) != NULL;
+    kept = kept + (size_t)length < 32 ? kept + (size_t)length : 32;
+    memmove(contents, contents + strlen(contents) - kept, kept);
+  }
+  close(file);
+  return found;
+}
+
+// A thread of the kernel's that works for a ring of this process.
+static int has_worker(void) {
+  int found = 0;
+  DIR* tasks = opendir("/proc/self/task");
+  CHECK(tasks != NULL);
+  for (struct dirent* task; (task = readdir(tasks)) != NULL;) {
+    char path[300];
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+    found = found || has_in(path, "iou-");
+  }
+  closedir(tasks);
+  return found;
+}
+
+static int has_descriptor_of_ring(void) {
+  for (int number = 0; number < 1024; ++number) {
+    char path[64];
+    char target[64] = "";
+    snprintf(path, sizeof path, "/proc/self/fd/%d", number);
+    if (readlink(path, target, sizeof target - 1) > 0 && strstr(target, "io_uring") != NULL)
+      return 1;
+  }
+  return 0;
+}
+
+// Frees until a ring has been at work, or, where it must not be, until none is left.
+static int churn_until_worker(int wanted) {
+  for (int round = 0; round < 1000; ++round) {
+    if (has_worker() == wanted) return 1;
+    fill_all();
+    free_every(1);
+    CHECK(!has_descriptor_of_ring());
+    poll(NULL, 0, 20);
+  }
+  return 0;
+}
+
+static int confined(const char* how) {
+  if (strcmp(how, "filter") != 0 && getuid() != 0) return 77;
+  CHECK(churn_until_worker(1));
+  pid_t child = fork();
+  CHECK(child >= 0);
+  if (child == 0) _exit(has_descriptor_of_ring() || has_in("/proc/self/maps", "[io_uring]"));
+  int status;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  if (strcmp(how, "filter") == 0) {
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_io_uring_setup, 0, 2),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_io_uring_register, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    const struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+  } else if (strcmp(how, "thread") == 0) {
+    CHECK(syscall(SYS_setresuid, 65534, 65534, 65534) == 0);
+  } else {
+    CHECK(setresuid(65534, 65534, 65534) == 0);
+    CHECK(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);  // or /proc/self is root's
+    // Our thread has the new rights as well, and goes on with a ring that was made with them.
+    fill_all();
+    free_every(1);
+    poll(NULL, 0, kSlept);
+    CHECK(!has_in("/proc/self/maps", "[io_uring]"));
+    return 0;
+  }
+  CHECK(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
+  CHECK(churn_until_worker(0));
+  CHECK(!has_in("/proc/self/maps", "[io_uring]"));
+  return 0;
+}
+
 static int daemon_idle(void) {
   fill_all();
   free_every(1);
@@ -225,10 +346,8 @@ static int children(const char* kind) {
     if (child == 0) {
       check_all();
       // Where a thread of ours was at work a child without handlers may find it in the heap.
-      const char* way = getenv("HAKMEM_BACKGROUND");
-      int handlers_run = strcmp(kind, "fork") == 0;
-      if (handlers_run || (way != NULL && strcmp(way, "uring") == 0)) check_fresh_memory();
-      if (handlers_run) {
+      if (strcmp(kind, "fork") == 0) {
+        check_fresh_memory();
         free_every(2);
         fill_all();
         check_all();
@@ -304,6 +423,9 @@ static int limited(void) {
 int main(int argc, char** argv) {
   const char* what = argc > 1 ? argv[1] : "";
   if (strcmp(what, "idle") == 0 && argc > 2) return idle(argv[2]);
+  if (strcmp(what, "awake") == 0) return awake();
+  if (strcmp(what, "ring") == 0) return ring();
+  if (strcmp(what, "confined") == 0 && argc > 2) return confined(argv[2]);
   if (strcmp(what, "daemon") == 0) return daemon_idle();
   if (strcmp(what, "refuse") == 0 && argc > 3) return refused(atoi(argv[2]), argv[3]);
   if (strcmp(what, "churn") == 0) return churn();
@@ -311,6 +433,8 @@ int main(int argc, char** argv) {
   if (strcmp(what, "descriptors") == 0) return descriptors();
   if (strcmp(what, "unshare") == 0) return unshared();
   if (strcmp(what, "limit") == 0) return limited();
-  fprintf(stderr, "usage: background idle|daemon|refuse|churn|child|descriptors|unshare|limit …\n");
+  fprintf(stderr,
+          "usage: background "
+          "idle|awake|ring|confined|daemon|refuse|churn|child|descriptors|unshare|limit …\n");
   return 2;
 }

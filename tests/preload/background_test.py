@@ -37,7 +37,7 @@ def in_use(settings, what):
 
 
 ways = dict(WAYS)
-if in_use(WAYS["uring"], "background") != "uring":
+if run(["ring"], {}).returncode != 0 or in_use(WAYS["uring"], "purge") != "uring":
     print("uring: skipped, io_uring is not to be had here")
     del ways["uring"]
 
@@ -72,6 +72,8 @@ for way, settings in ways.items():
     cases += [(f"child {kind}, {way}", ["child", kind], settings)
               for kind in ("fork", "_Fork", "clone")]
     cases.append((f"descriptors, {way}", ["descriptors"], settings))
+    if way != "auto":
+        cases.append((f"awake, {way}", ["awake"], settings))
 for rung in RUNGS:
     settings = {"HAKMEM_PURGE": rung}
     cases.append((f"purge by {rung}", ["churn"], settings))
@@ -81,6 +83,10 @@ for rung in RUNGS:
                   for what in ("churn", "nothing")]
 cases.append(("purge off", ["churn"], {"HAKMEM_PURGE": "off"}))
 all_of(cases)
+if "uring" in ways:
+    for how in ("filter", "thread", "process"):
+        check(f"no ring for who gives up rights: {how}", run(["confined", how], ways["uring"]),
+              accepted=(0, 77))
 check("idle where io_uring is refused",
       run(["refuse", str(errno.EPERM), "idle"], {"HAKMEM_BACKGROUND": "uring"}))
 check("a program of one thread enters a namespace", run(["unshare"], {}), accepted=(0, 77))

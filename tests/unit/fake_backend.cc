@@ -101,30 +101,6 @@ bool commit_is_charged() {
   return fake.commit_is_charged;
 }
 
-size_t arm(const AddressRange* ranges, size_t count, uint64_t) {
-  fake.armed.assign(ranges, ranges + std::min(count, fake.armed_at_most));
-  return fake.armed.size();
-}
-
-size_t disarm(bool* purged) {
-  if (fake.deadlines_cannot_be_had_back) return 0;
-  const size_t count = fake.armed.size();
-  for (size_t index = 0; index < count; ++index) {
-    purged[index] = index < fake.ranges_past_deadline;
-    if (purged[index]) kLinuxBackend.purge(&fake.armed[index], 1);
-  }
-  fake.armed.clear();
-  return count;
-}
-
-bool is_armed() {
-  return !fake.armed.empty();
-}
-
-bool has_fired() {
-  return is_armed() && fake.ranges_past_deadline >= fake.armed.size();
-}
-
 Backend make() {
   Backend backend = kLinuxBackend;
   backend.reserve = reserve;
@@ -147,7 +123,5 @@ Backend make() {
 }  // namespace
 
 const Backend kFakeBackend = make();
-const Deadlines kFakeDeadlines = {
-    .arm = arm, .disarm = disarm, .is_armed = is_armed, .has_fired = has_fired};
 
 }  // namespace hakmem

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "backend/backend.h"
-#include "backend/deadlines.h"
 
 namespace hakmem {
 
@@ -31,10 +30,6 @@ struct FakeBackend {
   size_t lazily_freed_bytes = 0;
   const char* locked = nullptr;  // what holds it cannot be purged
   uint32_t purge_calls = 0;
-  std::vector<AddressRange> armed;  // by the deadlines
-  size_t armed_at_most = SIZE_MAX;  // ranges
-  size_t ranges_past_deadline = 0;  // of the armed ones, from the first
-  bool deadlines_cannot_be_had_back = false;
   size_t purged_ranges = 0;
   size_t purged_bytes = 0;
   size_t decommitted_bytes = 0;
@@ -46,8 +41,6 @@ struct FakeBackend {
 // One at a time: the table of functions has no context.
 extern FakeBackend fake;
 extern const Backend kFakeBackend;
-// Nothing is purged before it is disarmed.
-extern const Deadlines kFakeDeadlines;
 void reset_fake_backend();
 
 }  // namespace hakmem

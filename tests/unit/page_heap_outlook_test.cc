@@ -143,12 +143,6 @@ TEST_F(OutlookTest, TrimmingToATargetCountsWhatTheKernelMayTake) {
   EXPECT_LE(heap_.statistics().retained_bytes, kHugePageSize);
 }
 
-TEST_F(OutlookTest, WhatIsLentAnywayIsNotFreedLazily) {
-  heap_.set_deadlines(kFakeDeadlines);
-  free_expecting(dirty_span(kLength), in_holds(4));
-  EXPECT_EQ(fake.lazily_freed_bytes, 0u);
-}
-
 TEST_F(OutlookTest, WhatTheKernelTookIsNotCalledZeroAndServesAgain) {
   fake.takes_lazily_freed = true;
   free_expecting(dirty_span(kLength), in_holds(4));

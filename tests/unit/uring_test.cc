@@ -6,15 +6,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
-#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
-#include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -22,12 +18,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <fstream>
 #include <functional>
 #include <iterator>
-#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,8 +32,6 @@ namespace hakmem {
 namespace {
 
 constexpr const UringModule& kModule = hakmem_uring_module;
-constexpr uint64_t kMillisecond = 1'000'000;
-constexpr uint64_t kHour = 3'600'000 * kMillisecond;
 const size_t kPage = static_cast<size_t>(sysconf(_SC_PAGESIZE));
 
 // Pages that hold their own number, none of it zero.
@@ -79,13 +70,10 @@ class Pages {
   size_t count_;
 };
 
-// Until the condition holds; gives up after a minute, which is a failure and no measurement.
-bool eventually(const std::function<bool()>& condition) {
-  for (int wait = 0; wait < 60'000; ++wait) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return false;
+bool maps_a_ring() {
+  std::ifstream maps("/proc/self/maps");
+  const std::string text((std::istreambuf_iterator<char>(maps)), std::istreambuf_iterator<char>());
+  return text.find("[io_uring]") != std::string::npos;
 }
 
 int exit_status_of(pid_t child) {
@@ -95,7 +83,7 @@ int exit_status_of(pid_t child) {
   return status;
 }
 
-// For what ruins the ring of a process: 0, or the number of the first step that failed.
+// For what concerns a process alone: 0, or the number of the first step that failed.
 int in_a_child(const std::function<int()>& body) {
   const pid_t child = fork();
   if (child == 0) {
@@ -106,20 +94,8 @@ int in_a_child(const std::function<int()>& body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1000 - status;
 }
 
-int descriptor_of_ring() {
-  for (int descriptor = 0; descriptor < 1024; ++descriptor) {
-    char target[64] = {};
-    const std::string link = "/proc/self/fd/" + std::to_string(descriptor);
-    if (readlink(link.c_str(), target, sizeof target - 1) > 0 &&
-        strcmp(target, "anon_inode:[io_uring]") == 0) {
-      return descriptor;
-    }
-  }
-  return -1;
-}
-
 bool refuses(int error) {
-  return error == -EPERM || error == -ENOSYS;
+  return error == -EPERM || error == -ENOSYS || error == -EINVAL;
 }
 
 class Uring : public testing::Test {
@@ -128,11 +104,14 @@ class Uring : public testing::Test {
     const int result = kModule.open();
     if (refuses(result)) GTEST_SKIP() << "io_uring is not permitted: " << strerror(-result);
     ASSERT_EQ(result, 0);
+    is_open_ = true;
   }
   void TearDown() override {
-    bool purged[512];
-    if (kModule.is_armed()) kModule.disarm(purged);
+    if (is_open_) kModule.close();
   }
+
+ private:
+  bool is_open_ = false;
 };
 
 TEST_F(Uring, PurgesTheGivenRangesAndNothingElse) {
@@ -145,6 +124,7 @@ TEST_F(Uring, PurgesTheGivenRangesAndNothingElse) {
   }
   for (const size_t page : {0, 2, 5, 6}) EXPECT_TRUE(pages.is_intact(page)) << page;
   EXPECT_EQ(kModule.purge(ranges, 0, MADV_DONTNEED), 0u);
+  EXPECT_TRUE(kModule.serves());
 }
 
 TEST_F(Uring, PurgesMoreRangesThanTheRingHolds) {
@@ -170,14 +150,6 @@ TEST_F(Uring, PurgesARangeThatIsTooLongForOneRequest) {
   for (const size_t place : places) start[place] = 1;
   EXPECT_EQ(kModule.purge(&range, 1, MADV_DONTNEED), 1u);
   for (const size_t place : places) EXPECT_EQ(start[place], 0) << place;
-
-  for (const size_t place : places) start[place] = 1;
-  ASSERT_EQ(kModule.arm(&range, 1, 1, MADV_DONTNEED), 1u);
-  EXPECT_TRUE(eventually(kModule.has_fired));
-  bool purged = false;
-  EXPECT_EQ(kModule.disarm(&purged), 1u);
-  EXPECT_TRUE(purged);
-  for (const size_t place : places) EXPECT_EQ(start[place], 0) << place;
   munmap(start, bytes);
 }
 
@@ -189,187 +161,100 @@ TEST_F(Uring, PurgeCountsUpToTheFirstRefusedRange) {
   EXPECT_TRUE(pages.is_zero(0));
   EXPECT_TRUE(pages.is_zero(1));
   EXPECT_TRUE(pages.is_intact(2));
-  EXPECT_EQ(kModule.state(), 0);
+  EXPECT_TRUE(kModule.serves());
 }
 
-// How a program sleeps; true if it was not interrupted. What ends by itself takes half a second,
-// the others are ended by a byte in the pipe or a change of the word.
-struct Sleep {
-  const char* name;
-  bool (*sleep)(int pipe_end, std::atomic<int>& word);
+TEST_F(Uring, AClosedRingIsGoneAndMayBeMadeAnew) {
+  Pages pages(1);
+  const AddressRange range = pages.range(0);
+  for (int round = 0; round < 50; ++round) {
+    kModule.close();
+    EXPECT_FALSE(maps_a_ring());
+    EXPECT_FALSE(kModule.serves());
+    EXPECT_EQ(kModule.purge(&range, 1, MADV_DONTNEED), 0u);
+    ASSERT_TRUE(pages.is_intact(0));
+    ASSERT_EQ(kModule.open(), 0);
+    ASSERT_EQ(kModule.purge(&range, 1, MADV_DONTNEED), 1u);
+    pages.fill(0);
+  }
+}
+
+// A ring of one's own, to look at it from all sides.
+class RestrictedRing : public testing::Test {
+ protected:
+  void SetUp() override {
+    const int result = open_ring(ring_);
+    if (refuses(result)) GTEST_SKIP() << "io_uring is not permitted: " << strerror(-result);
+    ASSERT_EQ(result, 0);
+    is_open_ = true;
+  }
+  void TearDown() override {
+    if (is_open_) close_ring(ring_);
+  }
+
+  // The answer to what is queued.
+  int answer() {
+    if (const int result = enter(ring_, 1); result < 0) return result;
+    io_uring_cqe* found = nullptr;
+    if (io_uring_peek_cqe(&ring_, &found) != 0) return -ENODATA;
+    const int result = found->res;
+    io_uring_cqe_seen(&ring_, found);
+    return result;
+  }
+
+  io_uring ring_{};
+  bool is_open_ = false;
 };
 
-const Sleep kSleeps[] = {
-    {"epoll_wait",
-     [](int pipe_end, std::atomic<int>&) {
-       const int epoll = epoll_create1(EPOLL_CLOEXEC);
-       epoll_event event{.events = EPOLLIN, .data = {}};
-       epoll_ctl(epoll, EPOLL_CTL_ADD, pipe_end, &event);
-       const int result = epoll_wait(epoll, &event, 1, -1);
-       close(epoll);
-       return result == 1;
-     }},
-    {"poll",
-     [](int pipe_end, std::atomic<int>&) {
-       pollfd wanted = {pipe_end, POLLIN, 0};
-       return poll(&wanted, 1, -1) == 1;
-     }},
-    {"read",
-     [](int pipe_end, std::atomic<int>&) {
-       char byte;
-       return read(pipe_end, &byte, 1) == 1;
-     }},
-    {"futex",
-     [](int, std::atomic<int>& word) {
-       const long result = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
-       return result == 0 || errno == EAGAIN;
-     }},
-    {"nanosleep",
-     [](int, std::atomic<int>&) {
-       const timespec half_a_second{0, 500'000'000};
-       return nanosleep(&half_a_second, nullptr) == 0;
-     }},
-};
-
-class UringSleep : public Uring, public testing::WithParamInterface<Sleep> {};
-
-TEST_P(UringSleep, ADeadlinePurgesAndDoesNotInterrupt) {
-  Pages pages(64);
-  const AddressRange range = pages.range(0, 64);
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  std::atomic<int> word{0};
-  std::atomic<bool> asleep{false};
-  ASSERT_EQ(kModule.arm(&range, 1, 100 * kMillisecond, MADV_DONTNEED), 1u);
-  EXPECT_TRUE(kModule.is_armed());
-  EXPECT_FALSE(kModule.has_fired());
-  std::thread waker([&] {
-    EXPECT_TRUE(eventually([&] { return !pages.is_resident(0) && !pages.is_resident(63); }));
-    word = 1;
-    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-    EXPECT_EQ(write(ends[1], "x", 1), 1);
-  });
-  EXPECT_TRUE(GetParam().sleep(ends[0], word)) << strerror(errno);
-  waker.join();
-  EXPECT_TRUE(eventually(kModule.has_fired));
-  bool purged = false;
-  EXPECT_EQ(kModule.disarm(&purged), 1u);
-  EXPECT_TRUE(purged);
-  EXPECT_FALSE(kModule.is_armed());
-  for (size_t page = 0; page < 64; ++page) ASSERT_TRUE(pages.is_zero(page)) << page;
-  close(ends[0]);
-  close(ends[1]);
+TEST_F(RestrictedRing, TakesNoOtherRequest) {
+  for (int operation = 0; operation < IORING_OP_LAST; ++operation) {
+    if (operation == IORING_OP_MADVISE) continue;
+    io_uring_sqe* request = io_uring_get_sqe(&ring_);
+    io_uring_prep_rw(operation, request, -1, nullptr, 0, 0);
+    EXPECT_EQ(answer(), -EACCES) << operation;
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, UringSleep, testing::ValuesIn(kSleeps),
-                         [](const auto& sleep) { return std::string(sleep.param.name); });
-
-TEST_F(Uring, DisarmedBeforeTheDeadlineTheContentsStay) {
-  Pages pages(4);
-  const AddressRange ranges[] = {pages.range(0, 2), pages.range(3)};
-  for (int round = 0; round < 3; ++round) {
-    ASSERT_EQ(kModule.arm(ranges, 2, kHour, MADV_DONTNEED), 2u);
-    EXPECT_EQ(kModule.arm(ranges, 2, kHour, MADV_DONTNEED), 0u) << "one chain at a time";
-    EXPECT_FALSE(kModule.has_fired());
-    bool purged[] = {true, true};
-    EXPECT_EQ(kModule.disarm(purged), 2u);
-    EXPECT_FALSE(purged[0] || purged[1]);
-    EXPECT_FALSE(kModule.is_armed());
+TEST_F(RestrictedRing, TakesNoFlags) {
+  Pages pages(1);
+  for (const unsigned flag : {IOSQE_FIXED_FILE, IOSQE_IO_DRAIN, IOSQE_IO_LINK, IOSQE_ASYNC}) {
+    io_uring_sqe* request = io_uring_get_sqe(&ring_);
+    io_uring_prep_madvise(request, pages.range(0).start, static_cast<off_t>(kPage), MADV_DONTNEED);
+    request->flags = static_cast<uint8_t>(flag);
+    EXPECT_EQ(answer(), -EACCES) << flag;
   }
-  for (size_t page = 0; page < 4; ++page) EXPECT_TRUE(pages.is_intact(page)) << page;
-  bool purged[2];
-  EXPECT_EQ(kModule.disarm(purged), 0u);
-}
-
-TEST_F(Uring, PurgesWhileOthersAreArmed) {
-  Pages pages(3);
-  const AddressRange armed = pages.range(0);
-  const AddressRange now = pages.range(1);
-  ASSERT_EQ(kModule.arm(&armed, 1, kHour, MADV_DONTNEED), 1u);
-  for (int round = 0; round < 100; ++round) {
-    pages.fill(1);
-    ASSERT_EQ(kModule.purge(&now, 1, MADV_DONTNEED), 1u);
-    ASSERT_TRUE(pages.is_zero(1));
-  }
-  bool purged = true;
-  EXPECT_EQ(kModule.disarm(&purged), 1u);
-  EXPECT_FALSE(purged);
   EXPECT_TRUE(pages.is_intact(0));
-  EXPECT_TRUE(pages.is_intact(2));
 }
 
-// Deadlines of up to 60 us taken back after up to 80: whatever wins, the report says it, and
-// nothing happens to the memory after it.
-TEST_F(Uring, TheRaceOfDeadlineAndDisarmIsReportedAsItEnded) {
-  constexpr size_t kRanges = 4;
-  Pages pages(2 * kRanges);
-  AddressRange ranges[kRanges];
-  for (size_t index = 0; index < kRanges; ++index) ranges[index] = pages.range(2 * index);
-  std::mt19937 random(1);
-  size_t reported_purged = 0;
-  size_t reported_intact = 0;
-  for (int round = 0; round < 2000; ++round) {
-    for (size_t page = 0; page < 2 * kRanges; ++page) pages.fill(page);
-    const bool certain = round % 100 == 0;
-    ASSERT_EQ(kModule.arm(ranges, kRanges, certain ? 1 : 1 + random() % 60'000, MADV_DONTNEED),
-              kRanges);
-    if (certain) {
-      ASSERT_TRUE(eventually(kModule.has_fired));
-    } else {
-      const auto end =
-          std::chrono::steady_clock::now() + std::chrono::nanoseconds(random() % 80'000);
-      while (std::chrono::steady_clock::now() < end) {
-      }
-    }
-    bool purged[kRanges];
-    ASSERT_EQ(kModule.disarm(purged), kRanges);
-    for (size_t index = 0; index < kRanges; ++index) {
-      ASSERT_TRUE(purged[index] ? pages.is_zero(2 * index) : pages.is_intact(2 * index))
-          << "round " << round << ", range " << index << ", reported " << purged[index];
-      ASSERT_TRUE(pages.is_intact(2 * index + 1));
-      ++(purged[index] ? reported_purged : reported_intact);
-    }
-  }
-  EXPECT_GT(reported_purged, 0u);
-  RecordProperty("purged", static_cast<int>(reported_purged));
-  RecordProperty("intact", static_cast<int>(reported_intact));
+TEST_F(RestrictedRing, TakesNoRegistrations) {
+  const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(io_uring_register_files(&ring_, &file, 1), -EACCES);
+  EXPECT_EQ(io_uring_register_personality(&ring_), -EACCES);
+  io_uring_restriction more[1] = {};
+  EXPECT_LT(io_uring_register_restrictions(&ring_, more, 1), 0);
+  EXPECT_LT(io_uring_enable_rings(&ring_), 0);
+  close(file);
 }
 
-TEST_F(Uring, ThreeHundredRangesFitAndMoreAreCutOff) {
-  for (const size_t wanted : {300, 600}) {
-    Pages pages(2 * wanted);
-    std::vector<AddressRange> ranges;
-    for (size_t index = 0; index < wanted; ++index) ranges.push_back(pages.range(2 * index));
-    const size_t armed = kModule.arm(ranges.data(), wanted, 1, MADV_DONTNEED);
-    EXPECT_EQ(armed, std::min<size_t>(wanted, 510));
-    ASSERT_TRUE(eventually(kModule.has_fired));
-    bool purged[512];
-    ASSERT_EQ(kModule.disarm(purged), armed);
-    for (size_t index = 0; index < wanted; ++index) {
-      if (index < armed) ASSERT_TRUE(purged[index]) << index;
-      ASSERT_EQ(pages.is_zero(2 * index), index < armed) << index;
-      ASSERT_TRUE(pages.is_intact(2 * index + 1)) << index;
-    }
-  }
+TEST_F(RestrictedRing, ServesNoOtherThread) {
+  Pages pages(1);
+  int result = 0;
+  std::thread([&] {
+    io_uring_sqe* request = io_uring_get_sqe(&ring_);
+    io_uring_prep_madvise(request, pages.range(0).start, static_cast<off_t>(kPage), MADV_DONTNEED);
+    result = enter(ring_, 0);
+  }).join();
+  EXPECT_EQ(result, -EEXIST);
+  EXPECT_TRUE(pages.is_intact(0));
 }
 
-TEST_F(Uring, ARefusedRangeDoesNotDisturbTheOthers) {
-  Pages pages(5);
-  AddressRange ranges[5];
-  for (size_t index = 0; index < 5; ++index) ranges[index] = pages.range(index);
-  for (const size_t locked : {0, 2, 4}) {
-    for (size_t page = 0; page < 5; ++page) pages.fill(page);
-    ASSERT_EQ(mlock(ranges[locked].start, ranges[locked].bytes), 0);
-    ASSERT_EQ(kModule.arm(ranges, 5, 1, MADV_DONTNEED), 5u);
-    ASSERT_TRUE(eventually(kModule.has_fired));
-    bool purged[5];
-    ASSERT_EQ(kModule.disarm(purged), 5u);
-    for (size_t index = 0; index < 5; ++index) {
-      EXPECT_EQ(purged[index], index != locked) << index;
-      EXPECT_TRUE(index == locked ? pages.is_intact(index) : pages.is_zero(index)) << index;
-    }
-    munlock(ranges[locked].start, ranges[locked].bytes);
-  }
+TEST_F(RestrictedRing, ServesNoChildThatInheritsTheDescriptor) {
+  EXPECT_EQ(in_a_child([&] {
+              if (maps_a_ring()) return 1;
+              const long result = syscall(SYS_io_uring_enter, ring_.ring_fd, 1, 0, 0, nullptr, 0);
+              return result == -1 && errno == EEXIST ? 0 : 2;
+            }),
+            0);
 }
 
 pid_t clone_raw() {
@@ -391,246 +276,77 @@ const Fork kForks[] = {
 
 class UringFork : public Uring, public testing::WithParamInterface<Fork> {};
 
-bool maps_a_ring() {
-  std::ifstream maps("/proc/self/maps");
-  const std::string text((std::istreambuf_iterator<char>(maps)), std::istreambuf_iterator<char>());
-  return text.find("[io_uring]") != std::string::npos;
-}
-
-// All of it in the child of a fork that finds a ring in its parent.
-int find_no_ring(const AddressRange& range, const Pages& pages) {
-  bool purged = true;
-  if (kModule.state() != -ENOTCONN) return 1;
-  if (maps_a_ring()) return 7;
-  if (kModule.is_armed() || kModule.has_fired()) return 2;
-  if (kModule.disarm(&purged) != 0) return 3;
-  if (kModule.purge(&range, 1, MADV_DONTNEED) != 0) return 4;
-  if (kModule.arm(&range, 1, 1, MADV_DONTNEED) != 0) return 5;
-  return pages.is_intact(0) ? 0 : 6;
-}
-
-TEST_P(UringFork, AChildHasNoRingAndDoesNotTouchTheParents) {
+TEST_P(UringFork, AChildHasNoRingAndMayOpenItsOwn) {
   Pages pages(2);
-  const AddressRange armed = pages.range(0);
-  ASSERT_EQ(kModule.arm(&armed, 1, kHour, MADV_DONTNEED), 1u);
+  const AddressRange others = pages.range(1);
   EXPECT_TRUE(maps_a_ring());
   const pid_t child = GetParam().fork();
-  if (child == 0) _exit(find_no_ring(armed, pages));
+  if (child == 0) {
+    if (maps_a_ring()) _exit(1);
+    if (kModule.open() != 0) _exit(2);
+    if (kModule.purge(&others, 1, MADV_DONTNEED) != 1 || !pages.is_zero(1)) _exit(3);
+    kModule.close();
+    _exit(maps_a_ring() ? 4 : 0);
+  }
   ASSERT_GT(child, 0);
   EXPECT_EQ(exit_status_of(child), 0);
-  EXPECT_TRUE(kModule.is_armed());
-  bool purged = true;
-  EXPECT_EQ(kModule.disarm(&purged), 1u);
-  EXPECT_FALSE(purged);
-  EXPECT_TRUE(pages.is_intact(0));
-}
-
-TEST_P(UringFork, TheParentsDeadlineIsTheParentsAlone) {
-  Pages pages(1);
-  const AddressRange armed = pages.range(0);
-  int ends[2];
-  ASSERT_EQ(pipe(ends), 0);
-  ASSERT_EQ(kModule.arm(&armed, 1, 50 * kMillisecond, MADV_DONTNEED), 1u);
-  const pid_t child = GetParam().fork();
-  if (child == 0) {
-    char byte;
-    const bool told = read(ends[0], &byte, 1) == 1;
-    _exit(told ? find_no_ring(armed, pages) : 100);
-  }
-  EXPECT_TRUE(eventually(kModule.has_fired));
-  EXPECT_EQ(write(ends[1], "x", 1), 1);
-  EXPECT_EQ(exit_status_of(child), 0);
-  bool purged = false;
-  EXPECT_EQ(kModule.disarm(&purged), 1u);
-  EXPECT_TRUE(purged);
-  EXPECT_TRUE(pages.is_zero(0));
-  close(ends[0]);
-  close(ends[1]);
-}
-
-TEST_P(UringFork, AChildMayOpenItsOwn) {
-  Pages pages(2);
-  const AddressRange armed = pages.range(0);
-  const AddressRange other = pages.range(1);
-  ASSERT_EQ(kModule.arm(&armed, 1, kHour, MADV_DONTNEED), 1u);
-  const pid_t child = GetParam().fork();
-  if (child == 0) {
-    bool purged = true;
-    if (kModule.open() != 0) _exit(1);
-    if (kModule.is_armed()) _exit(2);
-    if (kModule.purge(&other, 1, MADV_DONTNEED) != 1 || !pages.is_zero(1)) _exit(3);
-    if (kModule.arm(&armed, 1, kHour, MADV_DONTNEED) != 1) _exit(4);
-    if (kModule.disarm(&purged) != 1 || purged || !pages.is_intact(0)) _exit(5);
-    _exit(0);
-  }
-  EXPECT_EQ(exit_status_of(child), 0);
   EXPECT_TRUE(pages.is_intact(1));
-  bool purged = true;
-  EXPECT_EQ(kModule.disarm(&purged), 1u);
-  EXPECT_FALSE(purged);
-  EXPECT_TRUE(pages.is_intact(0));
+  EXPECT_EQ(kModule.purge(&others, 1, MADV_DONTNEED), 1u);
+  EXPECT_TRUE(pages.is_zero(1));
 }
 
 INSTANTIATE_TEST_SUITE_P(All, UringFork, testing::ValuesIn(kForks), [](const auto& way) {
   return std::string(way.param.name[0] == '_' ? "underscore_Fork" : way.param.name);
 });
 
-TEST_F(Uring, TheDescriptorIsHighAndClosesOnExec) {
-  const int descriptor = descriptor_of_ring();
-  EXPECT_GE(descriptor, 500);
-  EXPECT_TRUE(fcntl(descriptor, F_GETFD) & FD_CLOEXEC);
+void refuse_call(long call, int error) {
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(call), 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog filter = {std::size(program), program};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) _exit(101);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) _exit(102);
 }
 
-// What a program puts in the place of the descriptor that it closed.
-struct Replacement {
-  const char* name;
-  int (*make)();
-};
-
-const Replacement kReplacements[] = {
-    {"nothing", [] { return -1; }},
-    {"empty_file", [] { return memfd_create("empty", 0); }},
-    {"socket",
-     [] {
-       int ends[2];
-       return pipe(ends) == 0 ? ends[0] : -1;
-     }},
-};
-
-class UringLost : public Uring, public testing::WithParamInterface<Replacement> {};
-
-TEST_P(UringLost, AClosedDescriptorIsNeverUsedAgain) {
+TEST_F(Uring, WhereTheKernelTakesNoMoreRequestsNothingIsPurgedLater) {
   EXPECT_EQ(in_a_child([] {
               if (kModule.open() != 0) return 1;
-              Pages pages(3);
-              const AddressRange armed = pages.range(0);
-              const AddressRange other = pages.range(1);
-              if (kModule.arm(&armed, 1, 300 * kMillisecond, MADV_DONTNEED) != 1) return 2;
-              const int descriptor = open("/dev/null", O_RDONLY) >= 0 ? descriptor_of_ring() : -1;
-              // The parent's ring is inherited; ours is the one that has the higher number.
-              int ours = descriptor;
-              for (int next = descriptor + 1; fcntl(next, F_GETFD) >= 0; ++next) ours = next;
-              const int replacement = GetParam().make();
-              if (replacement >= 0 ? dup2(replacement, ours) < 0 : close(ours) != 0) return 3;
-              if (kModule.state() != 0) return 4;
-              if (kModule.purge(&other, 1, MADV_DONTNEED) != 0) return 5;
-              if (kModule.state() != -EBADF || kModule.open() != -EBADF) return 6;
-              // Either the deadline has come in the meantime or the chain is kept.
-              bool purged = false;
-              size_t settled = kModule.disarm(&purged);
-              if (settled == 0) {
-                if (!kModule.is_armed()) return 7;
-                if (!eventually(kModule.has_fired)) return 8;
-                settled = kModule.disarm(&purged);
-              }
-              if (settled != 1 || !purged || !pages.is_zero(0)) return 9;
-              if (kModule.arm(&other, 1, 1, MADV_DONTNEED) != 0) return 10;
-              return pages.is_intact(1) && pages.is_intact(2) ? 0 : 11;
-            }),
-            0);
-}
-
-INSTANTIATE_TEST_SUITE_P(All, UringLost, testing::ValuesIn(kReplacements),
-                         [](const auto& way) { return std::string(way.param.name); });
-
-TEST_F(Uring, ARingOfTheProgramInItsPlaceIsRecognised) {
-  EXPECT_EQ(in_a_child([] {
-              if (kModule.open() != 0) return 1;
-              Pages pages(1);
-              const AddressRange range = pages.range(0);
-              int ours = descriptor_of_ring();
-              while (fcntl(ours + 1, F_GETFD) >= 0) ++ours;
-              io_uring program;
-              if (io_uring_queue_init(8, &program, 0) != 0) return 2;
-              io_uring_sqe* request = io_uring_get_sqe(&program);
-              io_uring_prep_nop(request);
-              // Published, not submitted: an entrance with a count would submit it.
-              *program.sq.array = 0;
-              io_uring_smp_store_release(program.sq.ktail, 1u);
-              if (dup2(program.ring_fd, ours) < 0) return 3;
-              if (kModule.purge(&range, 1, MADV_DONTNEED) != 0) return 4;
-              if (kModule.arm(&range, 1, 1, MADV_DONTNEED) != 0) return 5;
-              if (kModule.state() != -EBADF) return 6;
-              if (io_uring_smp_load_acquire(program.sq.khead) != 0) return 7;
-              return pages.is_intact(0) ? 0 : 8;
-            }),
-            0);
-}
-
-// The window between the check and the entrance: whatever purge answers, memory that is in use
-// again afterwards stays as it is.
-TEST_F(Uring, NothingIsPurgedAfterTheDescriptorWasLostInTheMiddle) {
-  for (int round = 0; round < 40; ++round) {
-    ASSERT_EQ(in_a_child([round] {
-                if (kModule.open() != 0) return 1;
-                Pages pages(66);
-                const AddressRange armed = pages.range(65);
-                if (kModule.arm(&armed, 1, 20 * kMillisecond, MADV_DONTNEED) != 1) return 2;
-                int ours = descriptor_of_ring();
-                while (fcntl(ours + 1, F_GETFD) >= 0) ++ours;
-                AddressRange ranges[64];
-                for (size_t index = 0; index < 64; ++index) ranges[index] = pages.range(index);
-                std::atomic<bool> purging{false};
-                std::thread closer([&] {
-                  while (!purging) {
-                  }
-                  for (int spin = 0; spin < round * 200; ++spin) purging = true;
-                  close(ours);
-                });
-                purging = true;
-                while (kModule.purge(ranges, 64, MADV_DONTNEED) == 64) {
-                }
-                for (size_t page = 0; page < 64; ++page) pages.fill(page);
-                closer.join();
-                if (kModule.state() != -EBADF) return 3;
-                if (!eventually(kModule.has_fired)) return 4;
-                std::this_thread::sleep_for(std::chrono::milliseconds(5));
-                for (size_t page = 0; page < 64; ++page) {
-                  if (!pages.is_intact(page)) return 5;
-                }
-                return 0;
-              }),
-              0)
-        << "round " << round;
-  }
-}
-
-// Stages that window: published while the kernel's thread sleeps, and nobody wakes it. In a child,
-// for the end of a ring interrupts the sleep of the thread that made it.
-TEST_F(Uring, RequestsThatAreTakenBackNeverRun) {
-  EXPECT_EQ(in_a_child([] {
-              Pages pages(4);
-              Ring ring{};
-              if (open_ring(ring) != 0) return 1;
-              const auto sleeps = [&] {
-                return (*ring.queue.sq.kflags & IORING_SQ_NEED_WAKEUP) != 0;
-              };
-              if (!eventually(sleeps)) return 2;
-              const unsigned first = ring.queue.sq.sqe_tail;
-              for (size_t page = 0; page < 4; ++page) {
-                io_uring_sqe* request = io_uring_get_sqe(&ring.queue);
-                io_uring_prep_madvise(request, pages.range(page).start, static_cast<off_t>(kPage),
-                                      MADV_DONTNEED);
-                request->user_data = 1 + page;
-              }
-              publish(ring);
-              if (take_back(ring, first, 4) != 0) return 3;
-              // Woken after all, the thread finds them void.
-              if (!enter(ring, 4)) return 4;
-              unsigned head;
-              unsigned completions = 0;
-              io_uring_cqe* completion;
-              io_uring_for_each_cqe(&ring.queue, head, completion) {
-                if (completion->user_data != kTakenBack) return 5;
-                ++completions;
-              }
-              if (completions != 4) return 6;
-              for (size_t page = 0; page < 4; ++page) {
-                if (!pages.is_intact(page)) return 7;
+              Pages pages(64);
+              AddressRange ranges[64];
+              for (size_t index = 0; index < 64; ++index) ranges[index] = pages.range(index);
+              refuse_call(SYS_io_uring_enter, EPERM);
+              if (kModule.purge(ranges, 64, MADV_DONTNEED) != 0) return 2;
+              if (kModule.serves()) return 3;
+              if (kModule.purge(ranges, 64, MADV_DONTNEED) != 0) return 4;
+              kModule.close();
+              for (size_t page = 0; page < 64; ++page) {
+                if (!pages.is_intact(page)) return 5;
               }
               return 0;
             }),
             0);
+}
+
+TEST(UringRefused, OpenReturnsWhatTheKernelSays) {
+  for (const long call : {SYS_io_uring_setup, SYS_io_uring_register}) {
+    for (const int error : {EPERM, ENOSYS}) {
+      EXPECT_EQ(in_a_child([call, error] {
+                  refuse_call(call, error);
+                  Pages pages(1);
+                  const AddressRange range = pages.range(0);
+                  const int result = kModule.open();
+                  if (call == SYS_io_uring_setup ? result != -error : result >= 0) return 3;
+                  if (maps_a_ring()) return 4;
+                  if (kModule.serves()) return 5;
+                  if (kModule.purge(&range, 1, MADV_DONTNEED) != 0) return 6;
+                  return pages.is_intact(0) ? 0 : 7;
+                }),
+                0)
+          << call << " " << strerror(error);
+    }
+  }
 }
 
 TEST_F(Uring, TheModuleIsLoadedByItsSymbol) {
@@ -644,43 +360,18 @@ TEST_F(Uring, TheModuleIsLoadedByItsSymbol) {
   EXPECT_EQ(module->open(), 0);
   EXPECT_EQ(module->purge(&range, 1, MADV_DONTNEED), 1u);
   EXPECT_TRUE(pages.is_zero(0));
-}
-
-TEST(UringRefused, OpenReturnsWhatTheKernelSays) {
-  for (const int error : {EPERM, ENOSYS}) {
-    EXPECT_EQ(in_a_child([error] {
-                sock_filter program[] = {
-                    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<unsigned>(error)),
-                    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-                const sock_fprog filter = {std::size(program), program};
-                if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return 1;
-                if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) return 2;
-                Pages pages(1);
-                const AddressRange range = pages.range(0);
-                if (kModule.open() != -error) return 3;
-                if (kModule.state() != -ENOTCONN) return 4;
-                if (kModule.purge(&range, 1, MADV_DONTNEED) != 0) return 5;
-                if (kModule.arm(&range, 1, 1, MADV_DONTNEED) != 0) return 6;
-                return pages.is_intact(0) ? 0 : 7;
-              }),
-              0)
-        << strerror(error);
-  }
+  module->close();
 }
 
 TEST_F(Uring, ErrnoAndTheProgramsHeapStayAsTheyWere) {
   Pages pages(2);
   const AddressRange ranges[] = {pages.range(0), pages.range(1)};
   ASSERT_EQ(mlock(ranges[1].start, ranges[1].bytes), 0);
-  bool purged[2];
   errno = 4711;
   const size_t before = mallinfo2().uordblks;
+  kModule.close();
   EXPECT_EQ(kModule.open(), 0);
   EXPECT_EQ(kModule.purge(ranges, 2, MADV_DONTNEED), 1u);
-  EXPECT_EQ(kModule.arm(ranges, 2, kHour, MADV_DONTNEED), 2u);
-  EXPECT_EQ(kModule.disarm(purged), 2u);
   EXPECT_EQ(mallinfo2().uordblks, before);
   EXPECT_EQ(errno, 4711);
 }

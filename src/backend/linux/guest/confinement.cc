@@ -21,6 +21,7 @@ namespace {
 struct Rights {
   uint64_t credentials = 0;  // a hash of the lines that tell of them
   uint64_t filters = 0;
+  bool is_filtered = true;
 };
 
 // Static, for the thread's stack is small; there is one such thread.
@@ -32,6 +33,10 @@ constinit uint64_t filters_at_start = 0;
 bool starts_with(Text line, const char* name) {
   const size_t length = strlen(name);
   return line.length >= length && memcmp(line.data, name, length) == 0;
+}
+
+bool ends_with_zero(Text line) {
+  return line.length > 2 && line.data[line.length - 2] == '\t' && line.data[line.length - 1] == '0';
 }
 
 // FNV-1a.
@@ -49,6 +54,7 @@ bool read_rights(long descriptor, Rights& rights) {
   while (rest.length > 0) {
     const Text line = take_until(rest, '\n');
     if (starts_with(line, "Seccomp")) add_to(rights.filters, line);
+    if (starts_with(line, "Seccomp:")) rights.is_filtered = !ends_with_zero(line);
     for (const char* name : kCredentials) {
       if (starts_with(line, name)) add_to(rights.credentials, line);
     }
@@ -84,6 +90,13 @@ void watch_confinement() {
   if (!read_rights(own_thread, own)) return;
   filters_at_start = own.filters;
   system_call(SYS_lseek, own_thread, 0, SEEK_SET);
+}
+
+bool is_free_of_filters() {
+  Rights own;
+  if (own_thread < 0 || !read_rights(own_thread, own) || own.is_filtered) return false;
+  system_call(SYS_lseek, own_thread, 0, SEEK_SET);
+  return true;
 }
 
 bool was_confined() {

@@ -1,4 +1,4 @@
-// Owns: opening, verifying and asking the trigger.
+// Owns: opening and asking the trigger.
 // Called by: see pressure_stall.h.
 // Never: see pressure_stall.h.
 #include "backend/linux/guest/pressure_stall.h"
@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/system_call.h"
@@ -18,14 +16,6 @@ namespace {
 // The kernel puts its own terminator over the last byte, so ours is written too.
 constexpr char kTrigger[] = "some 150000 2000000";
 
-// Out of the way of programs that expect the lowest numbers, below a limit that they may have set.
-long highest_reasonable_number() {
-  struct rlimit limit;
-  if (system_call(SYS_prlimit64, 0, RLIMIT_NOFILE, nullptr, &limit) != 0) return 0;
-  const rlim_t end = limit.rlim_cur < 1024 ? limit.rlim_cur : 1024;
-  return static_cast<long>(end - end / 16);
-}
-
 bool may_pass(long error) {
   return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN ||
          error == -EINTR;
@@ -33,20 +23,8 @@ bool may_pass(long error) {
 
 }  // namespace
 
-bool PressureStall::identity_of(long descriptor, Identity& identity) {
-  struct stat status;
-  if (system_call(SYS_fstat, descriptor, &status) != 0) return false;
-  identity = {.device = status.st_dev, .inode = status.st_ino};
-  return true;
-}
-
-bool PressureStall::descriptor_is_ours() const {
-  Identity now;
-  return identity_of(descriptor_, now) && now == identity_;
-}
-
 void PressureStall::let_go() {
-  if (descriptor_ >= 0 && descriptor_is_ours()) system_call(SYS_close, descriptor_);
+  if (descriptor_ >= 0) system_call(SYS_close, descriptor_);
   descriptor_ = -1;
 }
 
@@ -58,16 +36,12 @@ void PressureStall::watch(const char* group_file, const char* machine_file) {
 }
 
 long PressureStall::open_trigger(const char* path) {
-  const long low = system_call(SYS_openat, AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (low < 0) return low;
-  const long written = system_call(SYS_write, low, kTrigger, sizeof kTrigger);
-  long moved = written < 0 ? written : -EAGAIN;
-  if (written >= 0 && identity_of(low, identity_)) {
-    moved = system_call(SYS_fcntl, low, F_DUPFD_CLOEXEC, highest_reasonable_number());
-    if (moved == -EINVAL) moved = -EMFILE;  // the limit leaves no such number
-  }
-  system_call(SYS_close, low);
-  return moved;
+  const long opened = system_call(SYS_openat, AT_FDCWD, path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (opened < 0) return opened;
+  const long written = system_call(SYS_write, opened, kTrigger, sizeof kTrigger);
+  if (written >= 0) return opened;
+  system_call(SYS_close, opened);
+  return written;
 }
 
 void PressureStall::open_next() {
@@ -75,7 +49,6 @@ void PressureStall::open_next() {
     const long opened = open_trigger(files_[current_]);
     if (opened >= 0) {
       descriptor_ = static_cast<int>(opened);
-      process_ = system_call(SYS_getpid);
       return;
     }
     if (may_pass(opened)) return;
@@ -84,9 +57,7 @@ void PressureStall::open_next() {
 
 bool PressureStall::fired() {
   if (current_ == kFiles) return false;
-  if (descriptor_ >= 0 && process_ != system_call(SYS_getpid)) let_go();
-  if (descriptor_ < 0 || !descriptor_is_ours()) {
-    descriptor_ = -1;
+  if (descriptor_ < 0) {
     open_next();
     return false;
   }
@@ -96,9 +67,8 @@ bool PressureStall::fired() {
   struct timespec at_once {};
   if (system_call(SYS_ppoll, &asked, 1, &at_once, nullptr, 0) <= 0) return false;
   if ((asked.revents & (POLLERR | POLLNVAL)) != 0) {
-    // No trigger is behind the descriptor: the group is gone, or the program opened the same file
-    // under our number. POLLPRI means nothing then. Not closed, not tried again.
-    descriptor_ = -1;
+    // The group is gone. Not tried again.
+    let_go();
     ++current_;
     return false;
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "backend/linux/guest/background_thread.h"
 #include "base/system_call.h"
 
 namespace hakmem {
@@ -17,7 +18,7 @@ namespace {
 
 constinit std::atomic<PurgeRung> rung{PurgeRung::kMadvise};
 constinit std::atomic<uint32_t> proved_rungs{0};  // a bit for each
-constinit std::atomic<PurgeRanges> ring_purge{nullptr};
+constinit std::atomic<PurgeVector> ring_purge{nullptr};
 constinit std::atomic<PurgeVector> vector_purge{nullptr};
 
 void step_down_from(PurgeRung failed) {
@@ -47,14 +48,26 @@ bool is_proved(PurgeRung which) {
          (proved_rungs.load(std::memory_order_relaxed) & bit_of(which)) != 0;
 }
 
+// The rung as far as the calling thread may use it: a ring is made and entered by ours alone.
+PurgeRung rung_of_thread() {
+  const PurgeRung now = purge_rung();
+  return now == PurgeRung::kRing && !has_own_descriptors() ? PurgeRung::kMadvise : now;
+}
+
+size_t purge_through_ring(const AddressRange* ranges, size_t count) {
+  const PurgeVector purge = ring_purge.load(std::memory_order_relaxed);
+  const PurgeProgress progress =
+      purge != nullptr ? purge(ranges, count) : PurgeProgress{.purged = 0, .refused = true};
+  if (progress.refused) step_down_from(PurgeRung::kRing);
+  return progress.purged;
+}
+
 size_t purge_by_ladder(const AddressRange* ranges, size_t count) {
   size_t done = 0;
   if (purge_rung() == PurgeRung::kNone) return 0;
-  if (purge_rung() == PurgeRung::kRing) {
-    const PurgeRanges purge = ring_purge.load(std::memory_order_relaxed);
-    if (purge != nullptr) done = purge(ranges, count);
+  if (rung_of_thread() == PurgeRung::kRing) {
+    done = purge_through_ring(ranges, count);
     if (done == count) return count;
-    if (done == 0) step_down_from(PurgeRung::kRing);
   }
   bool refused = false;
   if (purge_rung() == PurgeRung::kProcessMadvise) {
@@ -75,7 +88,7 @@ size_t purge_by_ladder(const AddressRange* ranges, size_t count) {
 // Emulators, and kernels that imitate Linux, answer 0 and do nothing. Two ranges, for one alone
 // always goes by madvise.
 void prove_rung() {
-  const PurgeRung tried = purge_rung();
+  const PurgeRung tried = rung_of_thread();
   const size_t page = getauxval(AT_PAGESZ);
   const long mapped =
       system_call(SYS_mmap, 0, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -88,7 +101,7 @@ void prove_rung() {
   const bool all = purge_by_ladder(ranges, 2) == 2;
   const bool gone = *first == 0 && *last == 0;
   system_call(SYS_munmap, mapped, 3 * page);
-  if (!all || purge_rung() != tried) return;
+  if (!all || rung_of_thread() != tried) return;
   if (gone) {
     proved_rungs.fetch_or(bit_of(tried), std::memory_order_relaxed);
   } else {
@@ -110,7 +123,7 @@ void set_vector_purge(PurgeVector purge) {
   vector_purge.store(purge, std::memory_order_relaxed);
 }
 
-void set_ring_purge(PurgeRanges purge) {
+void set_ring_purge(PurgeVector purge) {
   ring_purge.store(purge, std::memory_order_relaxed);
 }
 
@@ -142,9 +155,9 @@ int advise_by_name(void* start, size_t bytes, int advice) {
 size_t purge_ranges(const AddressRange* ranges, size_t count) {
   PurgeRung tried;
   do {
-    tried = purge_rung();
+    tried = rung_of_thread();
     if (!is_proved(tried)) prove_rung();
-  } while (purge_rung() != tried);
+  } while (rung_of_thread() != tried);
   return purge_by_ladder(ranges, count);
 }
 

@@ -15,20 +15,18 @@ namespace hakmem {
 enum class PurgeRung : uint8_t {
   // Only where they are asked for: who registers memory with devices (RDMA, MPI) puts himself in
   // front of libc's madvise to hear of pages that go, and of these he hears nothing.
-  kRing,            // io_uring: waits for the kernel's workers
+  kRing,            // io_uring, on our own thread alone; elsewhere madvise
   kProcessMadvise,  // process_madvise(2) on the process itself: many ranges, one call; Linux 6.15
   kMadvise,         // madvise(2), range by range
   kNone,            // memory is not given back
 };
 
-// A function like Backend::purge, from a module.
-using PurgeRanges = size_t (*)(const AddressRange* ranges, size_t count);
-
-// What became of several ranges.
 struct PurgeProgress {
-  size_t purged;  // from the first on
-  bool refused;   // the call as such
+  size_t purged;  // ranges, from the start
+  bool refused;   // the call as such, now and later
 };
+
+// Of a rung above madvise.
 using PurgeVector = PurgeProgress (*)(const AddressRange* ranges, size_t count);
 
 // Where the ladder starts. Before other threads purge.
@@ -37,8 +35,8 @@ void start_purging_at(PurgeRung rung);
 void purge_by_madvise_at_most();
 // What kProcessMadvise calls: before the ladder starts there.
 void set_vector_purge(PurgeVector purge);
-// What kRing calls; without it that rung steps down at once.
-void set_ring_purge(PurgeRanges purge);
+// What kRing calls, from a module, on our thread; without it that rung steps down at once.
+void set_ring_purge(PurgeVector purge);
 
 // The rung that the next purge will be tried on.
 PurgeRung purge_rung();
