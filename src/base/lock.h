@@ -17,7 +17,8 @@ enum class LockRank : uint8_t {
   kLending = 4,
   kPageHeap = 5,
   kDirectMaps = 6,
-  kRing = 7
+  kRing = 7,
+  kLibcNames = 8
 };
 
 // A mutex without an allocation, a constructor or a library behind it (Drepper, "Futexes Are
