@@ -15,7 +15,8 @@ enum class LockRank : uint8_t {
   kArenas = 2,
   kMetadata = 3,
   kPageHeap = 4,
-  kDirectMaps = 5
+  kDirectMaps = 5,
+  kLibcNames = 6
 };
 
 // A mutex without an allocation, a constructor or a library behind it (Drepper, "Futexes Are

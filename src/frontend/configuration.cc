@@ -163,6 +163,12 @@ void set_option(Option option, Text value, const char* variable) {
       if (accepted) current.purge = static_cast<PurgeMethod>(index);
       break;
     }
+    case Option::deepbind: {
+      const int index = index_in(description.accepted, value);
+      accepted = index >= 0;
+      if (accepted) current.deepbind = static_cast<Deepbind>(index);
+      break;
+    }
     case Option::free_policy: {
       const int index = index_in(description.accepted, value);
       accepted = index >= 0;

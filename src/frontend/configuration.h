@@ -27,6 +27,8 @@ enum class Source : uint8_t { kDefault, kMode, kCompiledIn, kEnvironment, kLegac
 
 enum class PurgeMethod : uint8_t { automatic, process_madvise, madvise, uring, off };
 
+enum class Deepbind : uint8_t { redirect, strip, off };
+
 enum class FreePolicy : uint8_t { batch, keep, adaptive };
 
 // One row of features.def.
@@ -70,6 +72,7 @@ struct Configuration {
   size_t limit = SIZE_MAX;                   // bytes of resident memory to stay below
   size_t memory_price = 1500000;             // nanoseconds per MiB and second; 0: memory is free
   PurgeMethod purge = PurgeMethod::automatic;
+  Deepbind deepbind = Deepbind::redirect;
   FreePolicy free_policy = FreePolicy::adaptive;
   char stats_file[256] = "";  // a copy: programs write over their environment
   bool verbose = false;

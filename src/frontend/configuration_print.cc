@@ -71,6 +71,9 @@ void print_configuration(int descriptor) {
     line.send(descriptor);
   }
   line.text("  option    memory_price    ").decimal(settings.memory_price).send(descriptor);
+  const char* deepbind[] = {"redirect", "strip", "off"};
+  line.text("  option    deepbind        ").text(deepbind[static_cast<size_t>(settings.deepbind)]);
+  line.send(descriptor);
   const char* policies[] = {"batch", "keep", "adaptive"};
   line.text("  option    free_policy     ")
       .text(policies[static_cast<size_t>(settings.free_policy)]);

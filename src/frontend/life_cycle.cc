@@ -22,6 +22,7 @@
 #include "frontend/guard_fault.h"
 #include "frontend/handshake.h"
 #include "frontend/huge_pages.h"
+#include "frontend/libc_names.h"
 #include "frontend/modules.h"
 #include "frontend/safe_point.h"
 #include "frontend/statistics_print.h"
@@ -111,6 +112,7 @@ void set_up_child() {
   heap_after_fork_in_child();
   direct_maps_after_fork_in_child();
   if (checks_are_on()) checks_after_fork_in_child();
+  libc_names_after_fork_in_child();
   background_after_fork_in_child();
   upkeep_after_fork_in_child();
   mark_process_as_set_up();

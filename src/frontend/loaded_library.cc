@@ -5,9 +5,13 @@
 
 #include <string.h>
 
+#include <algorithm>
+
 // The loader's list of objects, part of its interface with debuggers (link.h); weak, for static
 // programs have none.
 extern struct r_debug _r_debug __attribute__((weak));
+// Our own dynamic section; a static program has none.
+extern ElfW(Dyn) _DYNAMIC[] __attribute__((weak, visibility("hidden")));
 
 namespace hakmem {
 namespace {
@@ -23,12 +27,24 @@ uint32_t gnu_hash(const char* name) {
   return hash;
 }
 
+const link_map* own_link_map() {
+  if (&_r_debug == nullptr) return nullptr;
+  const link_map* library = _r_debug.r_map;
+  while (library != nullptr && library->l_ld != _DYNAMIC) library = library->l_next;
+  return library;
+}
+
 }  // namespace
 
 bool LoadedLibrary::open(const char* file_name) {
   if (&_r_debug == nullptr) return false;
   const link_map* library = _r_debug.r_map;
   while (library != nullptr && !ends_in(library->l_name, file_name)) library = library->l_next;
+  return library != nullptr && read(*library);
+}
+
+bool LoadedLibrary::open_own() {
+  const link_map* library = own_link_map();
   return library != nullptr && read(*library);
 }
 
@@ -42,39 +58,91 @@ const char* LoadedLibrary::first_to_define(const char* symbol, void*& address) {
   return nullptr;
 }
 
+void* LoadedLibrary::next_to_define(const char* symbol) {
+  const link_map* own = own_link_map();
+  if (own == nullptr) return nullptr;
+  for (const link_map* map = own->l_next; map != nullptr; map = map->l_next) {
+    LoadedLibrary library;
+    void* address = library.read(*map) ? library.find(symbol) : nullptr;
+    if (address != nullptr) return address;
+  }
+  return nullptr;
+}
+
 bool LoadedLibrary::read(const link_map& library) {
   base_ = library.l_addr;
+  uintptr_t tables[3] = {};
+  size_t bytes[3] = {};
   for (const ElfW(Dyn)* entry = library.l_ld; entry->d_tag != DT_NULL; ++entry) {
     // glibc has added the base to these already, other loaders have not.
     const uintptr_t value = entry->d_un.d_ptr;
     const uintptr_t address = value < base_ ? value + base_ : value;
-    if (entry->d_tag == DT_SYMTAB) symbols_ = reinterpret_cast<const ElfW(Sym)*>(address);
-    if (entry->d_tag == DT_STRTAB) strings_ = reinterpret_cast<const char*>(address);
-    if (entry->d_tag == DT_GNU_HASH) hash_table_ = reinterpret_cast<const uint32_t*>(address);
+    switch (entry->d_tag) {
+      case DT_SYMTAB:
+        symbols_ = reinterpret_cast<const ElfW(Sym)*>(address);
+        break;
+      case DT_GNU_HASH:
+        hash_table_ = reinterpret_cast<const uint32_t*>(address);
+        break;
+      case DT_STRTAB:
+        strings_ = reinterpret_cast<const char*>(address);
+        tables[0] = address;
+        break;
+      case DT_RELA:
+        tables[1] = address;
+        break;
+      case DT_JMPREL:
+        tables[2] = address;
+        break;
+      case DT_STRSZ:
+        bytes[0] = entry->d_un.d_val;
+        break;
+      case DT_RELASZ:
+        bytes[1] = entry->d_un.d_val;
+        break;
+      case DT_PLTRELSZ:
+        bytes[2] = entry->d_un.d_val;
+        break;
+      default:
+        break;
+    }
+  }
+  for (const int table : {0, 1, 2}) {
+    end_of_tables_ = std::max(end_of_tables_, tables[table] + bytes[table]);
   }
   return symbols_ != nullptr && strings_ != nullptr && hash_table_ != nullptr;
 }
 
-void* LoadedLibrary::find(const char* name) const {
+const uint32_t* LoadedLibrary::chains() const {
+  const uint32_t bucket_count = hash_table_[0];
+  const uint32_t filter_words = hash_table_[2];
+  return hash_table_ + 4 + filter_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t)) + bucket_count;
+}
+
+uint32_t LoadedLibrary::first_in_bucket(const char* name) const {
   const uint32_t bucket_count = hash_table_[0];
   const uint32_t first_symbol = hash_table_[1];
-  const uint32_t filter_words = hash_table_[2];
-  const uint32_t* buckets =
-      hash_table_ + 4 + filter_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
-  const uint32_t* chains = buckets + bucket_count;
-  const uint32_t hash = gnu_hash(name);
-  uint32_t index = buckets[hash % bucket_count];
-  if (index < first_symbol) return nullptr;
-  while (true) {
-    const uint32_t entry = chains[index - first_symbol];
-    const ElfW(Sym)& symbol = symbols_[index];
-    if ((entry | 1) == (hash | 1) && symbol.st_shndx != SHN_UNDEF &&
-        strcmp(strings_ + symbol.st_name, name) == 0) {
-      return reinterpret_cast<void*>(base_ + symbol.st_value);
-    }
-    if ((entry & 1) != 0) return nullptr;
-    ++index;
-  }
+  const uint32_t index = (chains() - bucket_count)[gnu_hash(name) % bucket_count];
+  return index < first_symbol ? 0 : index;
+}
+
+// The lowest bit of a hash ends its bucket.
+uint32_t LoadedLibrary::next_in_bucket(uint32_t index) const {
+  const uint32_t first_symbol = hash_table_[1];
+  return (chains()[index - first_symbol] & 1) != 0 ? 0 : index + 1;
+}
+
+bool LoadedLibrary::defines(uint32_t index, const char* name) const {
+  const ElfW(Sym)& symbol = symbols_[index];
+  return symbol.st_shndx != SHN_UNDEF && strcmp(strings_ + symbol.st_name, name) == 0;
+}
+
+void* LoadedLibrary::find(const char* name) const {
+  void* found = nullptr;
+  for_each_definition(name, [&](const ElfW(Sym) & symbol) {
+    if (found == nullptr) found = reinterpret_cast<void*>(base_ + symbol.st_value);
+  });
+  return found;
 }
 
 }  // namespace hakmem

@@ -25,10 +25,12 @@ NUMBERS = ["", "0", "1", "K", "1K", "63K", "64K", "65535", "65536", "1M", "10485
            "1500000", "1T", "1.5M", "-1", "+1", " 1M", "1M ", "abc", "0x10", "18446744073709551615",
            "18446744073709551616", "99999999999999999999G", "17179869183G", "17179869184G"]
 SWITCHES = ["", "0", "1", "2", "on", "OFF", "auto", "json", "yes", "on ", "learn", "frozen"]
-CHOICES = ["", "auto", "UringX", "uring", "off", "keep", "adaptive", "0", "1", "auto|off"]
+CHOICES = ["", "auto", "strip", "REDIRECT", "UringX", "uring", "off", "keep", "adaptive", "0", "1",
+           "auto|off"]
 VALUES = {"limit": NUMBERS, "large_threshold": NUMBERS, "memory_price": NUMBERS,
           "verbose": SWITCHES, "statistics": SWITCHES, "bigcache": SWITCHES, "elo": SWITCHES,
-          "thp": SWITCHES, "purge": CHOICES, "free_policy": CHOICES, "background": CHOICES,
+          "thp": SWITCHES, "deepbind": CHOICES, "purge": CHOICES,
+          "free_policy": CHOICES, "background": CHOICES,
           "only": ["", "a,b"], "stats_file": ["", "x" * 255, "x" * 256]}
 VARIABLES = {"statistics": "HAKMEM_STATS"}
 different = []

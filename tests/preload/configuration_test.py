@@ -63,7 +63,8 @@ for feature in FEATURES:
 
 for variable, value in (("HAKMEM_MODE", "turbo"), ("HAKMEM_VERBOSE", "perhaps"),
                         ("HAKMEM_LARGE_THRESHOLD", "-3"), ("HAKMEM_LARGE_THRESHOLD", "1K"),
-                        ("HAKMEM_FREE_POLICY", "never"), ("HAKMEM_EVO_POLICY", "x"),
+                        ("HAKMEM_FREE_POLICY", "never"), ("HAKMEM_DEEPBIND", "on"),
+                        ("HAKMEM_EVO_POLICY", "x"),
                         ("HAKMEM_DISABLE_ELO", "maybe")):
     code, text = run("semantics", {variable: value})
     check(f"bad {variable}={value}", code == 0 and text.count("\n") == 1 and variable in text

@@ -1,4 +1,5 @@
 // Links the static library: the same functions, without a preload.
+#include <dlfcn.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -21,5 +22,6 @@ int main(void) {
   void* block = malloc(1 << 20);
   CHECK(hakmem_get_statistics(&statistics) == 0 && statistics.allocated >= 1 << 20);
   free(block);
+  CHECK(dlopen("libm.so.6", RTLD_NOW | RTLD_DEEPBIND) != NULL);
   return 0;
 }
