@@ -8,6 +8,7 @@
 
 #include "backend/linux/guest/background_thread.h"
 #include "backend/linux/guest/process_limits.h"
+#include "backend/linux/memory/own_descriptors.h"
 #include "base/units.h"
 #include "frontend/checks.h"
 #include "frontend/configuration.h"

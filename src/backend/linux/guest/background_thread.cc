@@ -19,6 +19,7 @@
 #include <atomic>
 #include <cstddef>
 
+#include "backend/linux/memory/own_descriptors.h"
 #include "backend/linux/memory/process_page.h"
 #include "base/system_call.h"
 
@@ -34,8 +35,6 @@ enum Sleep : uint32_t { kAwake, kUntilDue, kUntilWoken };
 constinit std::atomic<const BackgroundWork*> background_work{nullptr};
 constinit std::atomic<pthread_t> handle{};
 constinit std::atomic<bool> barriers_work{false};
-
-__thread bool own_descriptors __attribute__((tls_model("initial-exec"))) = false;
 
 // The program may close and reuse any number, count its numbers, and expect the lowest; children
 // inherit what is open. Linux 5.9, or 2.6.16 and a loop over what is usual.
@@ -86,7 +85,7 @@ uint64_t step_and_announce(const BackgroundWork& work, ProcessPage& mine) {
 
 void* run(void* page) {
   auto& mine = *static_cast<ProcessPage*>(page);
-  own_descriptors = take_own_descriptors();
+  set_own_descriptors(take_own_descriptors());
   system_call(SYS_prctl, PR_SET_NAME, "hakmem-purge");
   prepare_barriers();
   const BackgroundWork& work = *background_work.load(std::memory_order_acquire);
@@ -180,10 +179,6 @@ void stop_background_thread() {
 bool background_thread_is_running() {
   const ProcessPage* mine = process_page();
   return mine != nullptr && mine->thread_state.load(std::memory_order_relaxed) == kRunning;
-}
-
-bool has_own_descriptors() {
-  return own_descriptors;
 }
 
 void wake_background_thread() {

@@ -38,9 +38,6 @@ void stop_background_thread();
 // False in every child until it starts its own, whether it was made by fork, _Fork or clone.
 bool background_thread_is_running();
 
-// Whether files that the calling thread opens take no number of the program's table.
-bool has_own_descriptors();
-
 // Makes the thread work now, if it sleeps: 6 to 10 us for the caller. Async-signal-safe.
 void wake_background_thread();
 // The same, if it sleeps until it is woken.

@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "backend/linux/guest/background_thread.h"
+#include "backend/linux/memory/own_descriptors.h"
 #include "base/environment.h"
 #include "base/system_call.h"
 #include "base/units.h"

@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "backend/linux/guest/background_thread.h"
+#include "backend/linux/memory/own_descriptors.h"
 #include "base/system_call.h"
 
 namespace hakmem {
