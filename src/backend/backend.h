@@ -42,6 +42,9 @@ struct Backend {
   bool (*address_space_is_refused)(void* reserved);
   // The reverse of commit; the contents and the promotion are gone.
   bool (*decommit)(void* start, size_t bytes);
+  // Makes a committed range, which the program may have made inaccessible, readable and writable
+  // again, with its contents.
+  void (*restore_access)(void* start, size_t bytes);
   // Asks for huge pages in a committed range that is not touched yet. Advice: no answer.
   void (*promote)(void* start, size_t bytes);
   // Writes a zero to each page of a committed range that reads as zeros; the nanoseconds that it

@@ -69,7 +69,7 @@ void restore_access(char* from, const char* end) {
   const size_t page = backend.page_size();
   auto* first = reinterpret_cast<char*>(round_down(reinterpret_cast<uintptr_t>(from), page));
   const uintptr_t last = round_up(reinterpret_cast<uintptr_t>(end), page);
-  backend.commit(first, last - reinterpret_cast<uintptr_t>(first));
+  backend.restore_access(first, last - reinterpret_cast<uintptr_t>(first));
 }
 
 }  // namespace hakmem

@@ -123,6 +123,10 @@ bool decommit(void* start, size_t bytes) {
   return map_anew(start, bytes, PROT_NONE);
 }
 
+void restore_access(void* start, size_t bytes) {
+  system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE);
+}
+
 // Advice that reads ahead at most, of the calls that a filter lets libc's malloc make (mincore(2)
 // is none of them); ENOMEM tells of unmapped addresses.
 bool is_mapped(const void* address) {
@@ -132,7 +136,7 @@ bool is_mapped(const void* address) {
 
 // Blocks of the program lay there, and what it asked of their pages was meant for those.
 void undo_requests(void* start, size_t bytes) {
-  system_call(SYS_mprotect, start, bytes, PROT_READ | PROT_WRITE);
+  restore_access(start, bytes);
   for (const int advice : {MADV_KEEPONFORK, MADV_DOFORK, MADV_DODUMP}) {
     system_call(SYS_madvise, start, bytes, advice);
   }
@@ -261,6 +265,7 @@ constinit const Backend kLinuxBackend = {
     .commit = commit,
     .address_space_is_refused = address_space_is_refused,
     .decommit = decommit,
+    .restore_access = restore_access,
     .promote = promote,
     .first_touch = first_touch,
     .populate = populate,
