@@ -45,6 +45,11 @@ void set_before_waiting(void (*function)()) {
   before_waiting.store(function, std::memory_order_relaxed);
 }
 
+void look_for_lost_threads() {
+  void (*const function)() = before_waiting.load(std::memory_order_relaxed);
+  if (function != nullptr) function();
+}
+
 bool Lock::is_mine() const {
   return (held_ranks & bit_of(rank_)) != 0;
 }
@@ -61,8 +66,7 @@ void Lock::acquire() {
     relax();
     if (try_acquire()) return;
   }
-  void (*const function)() = before_waiting.load(std::memory_order_relaxed);
-  if (function != nullptr) function();
+  look_for_lost_threads();
   while (word_.exchange(kContended, std::memory_order_acquire) != kFree) {
     futex(&word_, FUTEX_WAIT, kContended);
   }

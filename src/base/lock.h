@@ -68,5 +68,7 @@ class LockGuard {
 // Called when a thread is about to wait, without a lock of this rank or above: in a child that no
 // fork handler has set up (_Fork, clone) the holder may not exist, and the function sets it up.
 void set_before_waiting(void (*function)());
+// Calls it, for who is about to wait for, or complain about, a thread that may not exist.
+void look_for_lost_threads();
 
 }  // namespace hakmem

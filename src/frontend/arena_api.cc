@@ -7,11 +7,14 @@
 
 #include <algorithm>
 
+#include "backend/linux/memory/process_page.h"
 #include "base/bits.h"
+#include "base/log.h"
 #include "frontend/export.h"
 #include "frontend/life_cycle.h"
 #include "hakmem/hakmem.h"
 #include "heap/arena.h"
+#include "heap/arena_handle.h"
 #include "heap/fast_path.h"
 #include "heap/heap.h"
 
@@ -19,8 +22,18 @@ using namespace hakmem;
 
 namespace {
 
-ThreadHeap& heap_of(hakmem_arena* arena) {
-  return *reinterpret_cast<ThreadHeap*>(arena);
+ArenaHandle handle_of(const hakmem_arena* arena) {
+  return {reinterpret_cast<uintptr_t>(arena)};
+}
+
+[[noreturn]] void report_no_arena(const hakmem_arena* arena, const char* function) {
+  fatal(function, "no arena, or one that was destroyed:", handle_of(arena).value);
+}
+
+ThreadHeap& heap_of(const hakmem_arena* arena, const char* function) {
+  ThreadHeap* heap = arena_of(handle_of(arena));
+  if (HAKMEM_UNLIKELY(heap == nullptr)) report_no_arena(arena, function);
+  return *heap;
 }
 
 void* or_errno(void* result, int error) {
@@ -32,31 +45,42 @@ void* or_errno(void* result, int error) {
 
 HAKMEM_EXPORT hakmem_arena* hakmem_arena_create() {
   start_up();
-  return static_cast<hakmem_arena*>(or_errno(create_arena(), ENOMEM));
+  // By it a child that no handler has set up is told: it may lack the thread that used the arena.
+  make_process_page();
+  ThreadHeap* heap = create_arena();
+  const ArenaHandle handle = heap != nullptr ? give_handle(*heap) : ArenaHandle{};
+  if (heap != nullptr && handle.value == 0) destroy_arena(*heap, "hakmem_arena_create");
+  return static_cast<hakmem_arena*>(or_errno(reinterpret_cast<void*>(handle.value), ENOMEM));
 }
 
 HAKMEM_EXPORT void* hakmem_arena_allocate(hakmem_arena* arena, size_t size, size_t alignment) {
-  ThreadHeap& heap = heap_of(arena);
+  ThreadHeap& heap = heap_of(arena, "hakmem_arena_allocate");
   if (HAKMEM_LIKELY(size <= kDirectLimit && alignment <= kMinimumBlock &&
                     (alignment & (alignment - 1)) == 0)) {
-    void* block = try_allocate_small(&heap, size);
+    void* block = pop_block(heap.direct[(size + kMinimumBlock - 1) / kMinimumBlock]);
     if (HAKMEM_LIKELY(block != nullptr)) return block;
   }
   if (alignment != 0 && !is_power_of_two(alignment)) return or_errno(nullptr, EINVAL);
-  const bool possible = heap.is_arena() && size <= static_cast<size_t>(PTRDIFF_MAX) &&
+  const bool possible = size <= static_cast<size_t>(PTRDIFF_MAX) &&
                         alignment <= static_cast<size_t>(PTRDIFF_MAX) - size;
   if (!possible) return or_errno(nullptr, ENOMEM);
-  return or_errno(arena_allocate(heap, std::max(alignment, kMinimumBlock), size), ENOMEM);
+  void* block =
+      arena_allocate(heap, std::max(alignment, kMinimumBlock), size, "hakmem_arena_allocate");
+  return or_errno(block, ENOMEM);
 }
 
 HAKMEM_EXPORT void hakmem_arena_free(hakmem_arena* arena, void* block) {
-  if (block != nullptr) arena_free(heap_of(arena), block, "hakmem_arena_free");
+  if (block == nullptr) return;
+  arena_free(heap_of(arena, "hakmem_arena_free"), block, "hakmem_arena_free");
 }
 
 HAKMEM_EXPORT void hakmem_arena_reset(hakmem_arena* arena) {
-  reset_arena(heap_of(arena));
+  reset_arena(heap_of(arena, "hakmem_arena_reset"), "hakmem_arena_reset");
 }
 
 HAKMEM_EXPORT void hakmem_arena_destroy(hakmem_arena* arena) {
-  if (arena != nullptr) destroy_arena(heap_of(arena));
+  if (arena == nullptr) return;
+  ThreadHeap& heap = heap_of(arena, "hakmem_arena_destroy");
+  if (!withdraw_handle(heap, handle_of(arena))) report_no_arena(arena, "hakmem_arena_destroy");
+  destroy_arena(heap, "hakmem_arena_destroy");
 }

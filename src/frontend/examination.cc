@@ -15,7 +15,7 @@ constexpr const char* kOverwrittenBefore = "bytes before the block were overwrit
 
 // What the heap writes into a free block.
 bool is_marked_free(const CheckedBlock& block, const Span& span) {
-  return reinterpret_cast<const Block*>(&block)->marker == &span;
+  return reinterpret_cast<const Block*>(&block)->marker == mark_of(span);
 }
 
 const char* what_is_damaged(const CheckedBlock& block) {

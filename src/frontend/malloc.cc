@@ -37,7 +37,7 @@ bool product_wraps(size_t count, size_t size, size_t& bytes) {
 
 HAKMEM_EXPORT void* malloc(size_t size) {
   if (HAKMEM_LIKELY(size <= kDirectLimit)) {
-    void* block = try_allocate_small(thread_heap(), size);
+    void* block = try_allocate_small(size);
     if (HAKMEM_LIKELY(block != nullptr)) return block;
   }
   return allocate_general(size, HAKMEM_CALL_SITE);
@@ -51,14 +51,14 @@ HAKMEM_EXPORT void* calloc(size_t count, size_t size) {
   size_t bytes;
   if (HAKMEM_UNLIKELY(product_wraps(count, size, bytes))) return nullptr;
   if (HAKMEM_LIKELY(bytes <= kDirectLimit)) {
-    void* block = try_allocate_small(thread_heap(), bytes);
+    void* block = try_allocate_small(bytes);
     if (HAKMEM_LIKELY(block != nullptr)) return memset(block, 0, bytes);
   }
   return allocate_zeroed_general(bytes, HAKMEM_CALL_SITE);
 }
 
 HAKMEM_EXPORT void* realloc(void* address, size_t size) {
-  void* block = try_reallocate_small(thread_heap(), address, size);
+  void* block = try_reallocate_small(address, size);
   if (HAKMEM_LIKELY(block != nullptr)) return block;
   return reallocate_general(address, size, {"realloc", HAKMEM_CALL_SITE});
 }

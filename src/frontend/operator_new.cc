@@ -89,7 +89,7 @@ __attribute__((noinline)) void* new_nothrow_slow(size_t size, const void* site) 
 
 inline void* fast_or(size_t size, void* (*slow)(size_t, const void*), const void* site) {
   if (HAKMEM_LIKELY(size <= kDirectLimit)) {
-    void* block = try_allocate_small(thread_heap(), size);
+    void* block = try_allocate_small(size);
     if (HAKMEM_LIKELY(block != nullptr)) return block;
   }
   return slow(size, site);

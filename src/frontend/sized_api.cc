@@ -16,7 +16,7 @@ using namespace hakmem;
 HAKMEM_EXPORT void* hakmem_allocate(size_t size, size_t alignment) {
   if (HAKMEM_LIKELY(size <= kDirectLimit && alignment <= kMinimumBlock &&
                     (alignment & (alignment - 1)) == 0)) {
-    void* block = try_allocate_small(thread_heap(), size);
+    void* block = try_allocate_small(size);
     return HAKMEM_LIKELY(block != nullptr) ? block : allocate_general(size, HAKMEM_CALL_SITE);
   }
   if (alignment != 0 && !is_power_of_two(alignment)) {

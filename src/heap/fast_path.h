@@ -19,19 +19,31 @@
 
 namespace hakmem {
 
-// Pops from the slab's free list, nullptr if it takes the slow path: list empty or damaged.
+// Pops from the free list of a slab of a class up to kDirectLimit, nullptr if it takes the slow
+// path: list empty or damaged. Whatever the list was made to be, the block lies in the slab.
 inline void* pop_block(Span* slab) {
   Block* block = slab->free;
-  if (HAKMEM_UNLIKELY(block->marker != slab)) return nullptr;
-  slab->free = block->next;
+  if (HAKMEM_UNLIKELY(block->marker != mark_of(*slab))) return nullptr;
+  slab->free = next_in_slice(block);
   // In this order a child of a fork may find it: what is on the list is marked.
-  __atomic_store_n(&block->marker, nullptr, __ATOMIC_RELEASE);
+  __atomic_store_n(&block->marker, uintptr_t{0}, __ATOMIC_RELEASE);
+  return block;
+}
+
+// The same above kDirectLimit: a link that leads out of the slab is damage.
+inline void* pop_large_block(Span* slab) {
+  Block* block = slab->free;
+  if (HAKMEM_UNLIKELY(block->marker != mark_of(*slab))) return nullptr;
+  const void* start = page_heap.map().start_of(slab);
+  if (HAKMEM_UNLIKELY(!may_be_next(*slab, block->next, start))) return nullptr;
+  slab->free = block->next;
+  __atomic_store_n(&block->marker, uintptr_t{0}, __ATOMIC_RELEASE);
   return block;
 }
 
 // `size` is at most kDirectLimit.
-inline void* try_allocate_small(ThreadHeap* heap, size_t size) {
-  return pop_block(heap->direct[(size + kMinimumBlock - 1) / kMinimumBlock]);
+inline void* try_allocate_small(size_t size) {
+  return pop_block(direct_slab((size + kMinimumBlock - 1) / kMinimumBlock));
 }
 
 // Frees a block of a slab that `owner` owns; false, with nothing changed, in every other case. One
@@ -41,11 +53,16 @@ inline bool try_free_owned(void* address, uintptr_t owner) {
   if (HAKMEM_UNLIKELY(!page_heap.map().find_block_in_first_region(address, slab))) return false;
   if (HAKMEM_UNLIKELY(folded_load(slab->owner) != owner)) return false;
   auto* block = static_cast<Block*>(address);
-  if (HAKMEM_UNLIKELY(block->marker == slab)) return false;
-  block->marker = slab;
+  if (HAKMEM_UNLIKELY(block->marker == mark_of(*slab))) return false;
+  block->marker = mark_of(*slab);
   block->next = slab->free;
   __atomic_store_n(&slab->free, block, __ATOMIC_RELEASE);
-  if (HAKMEM_UNLIKELY(--slab->outstanding == 0)) slab->heap->slab_emptied(*slab);
+  if (HAKMEM_UNLIKELY(--slab->outstanding == 0)) {
+    // Keeps the descriptor's address, which only this needs, off the fast path.
+    uintptr_t mark = mark_of(*slab);
+    __asm__("" : "+r"(mark));
+    slab_of_mark(mark)->heap->slab_emptied(*slab_of_mark(mark));
+  }
   return true;
 }
 
@@ -61,8 +78,8 @@ inline size_t try_usable_size(const void* address) {
   if (HAKMEM_UNLIKELY(slab->kind.load(std::memory_order_relaxed) != SpanKind::kSlab)) return 0;
   const size_t offset = reinterpret_cast<uintptr_t>(address) % kSliceSize;
   if (HAKMEM_UNLIKELY(place_in_slab(*slab, offset) != SlabPlace::kBlock)) return 0;
-  const auto marker = reinterpret_cast<uintptr_t>(static_cast<const Block*>(address)->marker);
-  if (HAKMEM_UNLIKELY(marker - reinterpret_cast<uintptr_t>(slab) <= 1)) return 0;
+  const uintptr_t marker = static_cast<const Block*>(address)->marker;
+  if (HAKMEM_UNLIKELY(marker - mark_of(*slab) <= 1)) return 0;
   return slab->block_size;
 }
 
@@ -72,12 +89,12 @@ inline bool fits_in_place(size_t bytes, size_t size) {
 }
 
 // realloc between small sizes; nullptr, with nothing changed, where it takes the slow path.
-inline void* try_reallocate_small(ThreadHeap* heap, void* address, size_t size) {
+inline void* try_reallocate_small(void* address, size_t size) {
   if (size - 1 >= kDirectLimit) return nullptr;
   const size_t bytes = try_usable_size(address);
   if (HAKMEM_UNLIKELY(bytes == 0)) return nullptr;
   if (fits_in_place(bytes, size)) return address;
-  void* moved = try_allocate_small(heap, size);
+  void* moved = try_allocate_small(size);
   if (HAKMEM_UNLIKELY(moved == nullptr)) return nullptr;
   memcpy(moved, address, std::min(bytes, size));
   if (HAKMEM_UNLIKELY(!try_free_local(address))) free_slow(address, "realloc");

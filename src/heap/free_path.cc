@@ -25,9 +25,9 @@ namespace {
 }
 
 void check_free_is_first(const Span& slab, Block* block, const char* function) {
-  const Span* marker = __atomic_load_n(&block->marker, __ATOMIC_RELAXED);
+  const uintptr_t marker = __atomic_load_n(&block->marker, __ATOMIC_RELAXED);
   if (marker == travelling(slab)) report_double_free(function, block);
-  if (HAKMEM_LIKELY(marker != &slab)) return;
+  if (HAKMEM_LIKELY(marker != mark_of(slab))) return;
   // The marker may also be stale memory that the program copied: the free list decides.
   if (is_on_free_list(slab, block, page_heap.map().start_of(&slab))) {
     report_double_free(function, block);
@@ -98,6 +98,20 @@ Span& slab_of_arrived(Block* block) {
   // The owner freed it as well while it was under way, or two threads sent it.
   if (block->marker != travelling(*span)) report_double_free("free", block);
   return *span;
+}
+
+Span& checked_slab_of_arrived(Block* block, const ThreadHeap& owner) {
+  size_t offset = reinterpret_cast<uintptr_t>(block) % kSliceSize;
+  Span* span = page_heap.map().find(block);
+  if (span == nullptr) report_invalid("free", block);
+  if (span->kind.load(std::memory_order_relaxed) == SpanKind::kSlabInterior) {
+    offset += Slices{span->slices}.bytes();
+    span -= span->slices;
+  }
+  const bool is_block = span->kind.load(std::memory_order_relaxed) == SpanKind::kSlab &&
+                        span->heap == &owner && place_in_slab(*span, offset) == SlabPlace::kBlock;
+  if (!is_block) report_double_free("free", block);
+  return slab_of_arrived(block);
 }
 
 LiveBlock find_live_block(void* address, const char* function) {

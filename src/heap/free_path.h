@@ -22,6 +22,9 @@ bool free_slow(void* address, const char* function);
 // The slab of a block that another thread freed and that has arrived with its owner; aborts when
 // the block does not travel: it was freed twice.
 Span& slab_of_arrived(Block* block);
+// The same where more may be wrong: the owner is an arena, which a reset may have taken the block
+// from meanwhile, or what led to the block lay in user memory.
+Span& checked_slab_of_arrived(Block* block, const ThreadHeap& owner);
 
 // Looks a live block up; aborts like free_slow on a freed or invalid one.
 LiveBlock find_live_block(void* address, const char* function);

@@ -18,7 +18,8 @@ namespace hakmem {
 namespace {
 
 void* allocate_from_class(ThreadHeap* heap, SizeClass size_class) {
-  void* block = pop_block(heap->current[size_class]);
+  Span* slab = heap->current[size_class];
+  void* block = size_class < kDirectClasses ? pop_block(slab) : pop_large_block(slab);
   return HAKMEM_LIKELY(block != nullptr) ? block : heap->allocate_slow(size_class);
 }
 

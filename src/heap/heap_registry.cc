@@ -51,6 +51,8 @@ ThreadHeap* make_heap(HeapState state) {
                  .visitor = 0,
                  .next_registered = heaps.load(std::memory_order_relaxed),
                  .own_extents = {},
+                 .place_of_arena = 0,
+                 .handle = 0,
                  .outgoing = {},
                  .inbox = {},
                  .state = state};

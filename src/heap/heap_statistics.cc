@@ -18,8 +18,8 @@ uint32_t observed_free_blocks(const Span& slab, uintptr_t start) {
   uint32_t length = 0;
   while (length < slab.capacity) {
     const uintptr_t offset = reinterpret_cast<uintptr_t>(block) - start;
-    if (offset >= bytes || offset % kMinimumBlock != 0) break;
-    block = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
+    if (offset >= bytes || offset % kMinimumBlock != 0 || block == slab.end) break;
+    block = next_on_list(slab, block);
     ++length;
   }
   return length;
@@ -84,7 +84,7 @@ HeapStatistics heap_statistics() {
   sum.retained_bytes = pages.retained_bytes + cached_bytes;
   sum.lazily_freed_bytes = pages.lazily_freed_bytes;
   sum.mapped_bytes = pages.mapped_bytes;
-  sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes();
+  sum.metadata_bytes = pages.metadata_bytes + thread_heap_bytes() + batch_bytes();
   for (ThreadHeap* heap = first_registered_heap(); heap != nullptr; heap = heap->next_registered) {
     for (uint32_t doubling = 0; doubling < SpanCache::kDoublings; ++doubling) {
       sum.extent_cache_hits[doubling] += heap->cache.extent_hits(doubling);

@@ -12,9 +12,10 @@ namespace {
 bool free_list_is_whole(const Span& slab) {
   uint32_t length = 0;
   const auto start = reinterpret_cast<uintptr_t>(page_heap.map().start_of(&slab));
-  for (const Block* block = slab.free; block != &kEndOfList; block = block->next) {
+  for (const Block* block = slab.free; block != slab.end; block = next_on_list(slab, block)) {
     const size_t offset = reinterpret_cast<uintptr_t>(block) - start;
-    if (place_in_slab(slab, offset) != SlabPlace::kBlock || block->marker != &slab) return false;
+    if (place_in_slab(slab, offset) != SlabPlace::kBlock || block->marker != mark_of(slab))
+      return false;
     if (++length > slab.capacity) return false;
   }
   const uint32_t carved = slab.carved.load(std::memory_order_relaxed);

@@ -152,7 +152,7 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   region.huge_pages[metadata_pages].used = low_mask(metadata_slices % kSlicesPerHugePage);
   if (index == 0) {
     base_ = region.base;
-    descriptors_ = region.descriptors;
+    marks_ = mark_of(*region.span_at(0));
     limit_.store(region.limit_offset >> kBlockShift, std::memory_order_release);
   }
   count_.store(index + 1, std::memory_order_release);

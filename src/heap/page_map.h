@@ -54,9 +54,11 @@ class PageMap {
   bool find_block_in_first_region(const void* address, Span*& span) const {
     const uintptr_t offset = std::rotr(reinterpret_cast<uintptr_t>(address) - base_, kBlockShift);
     if (HAKMEM_UNLIKELY(offset >= folded_load(limit_))) return false;
-    span = reinterpret_cast<Span*>(descriptors_ +
-                                   ((offset >> (kSliceShift - kSpanShift - kBlockShift)) &
-                                    ~((uintptr_t{1} << kSpanShift) - 1)));
+    uintptr_t mark = marks_ + ((offset >> (kSliceShift - kSpanShift - kBlockShift)) &
+                               ~((uintptr_t{1} << kSpanShift) - 1));
+    // Keeps the compiler from computing the descriptor's address, which costs an instruction.
+    __asm__("" : "+r"(mark));
+    span = slab_of_mark(mark);
     return true;
   }
 
@@ -98,10 +100,10 @@ class PageMap {
  private:
   static constexpr int kBlockShift = 4;
 
-  // What free reads of the first region: its base, where its descriptors start, its limit in
+  // What free reads of the first region: its base, the mark of its first slice, its limit in
   // 16 bytes.
   uintptr_t base_ = 0;
-  uintptr_t descriptors_ = 0;
+  uintptr_t marks_ = 0;
   std::atomic<uintptr_t> limit_{0};
   std::atomic<uint32_t> count_{0};
   bool reserves_in_steps_ = false;

@@ -3,6 +3,9 @@
 // Never: a batch given back to the kernel; the pool is as large as the traffic ever was.
 #include "heap/remote_batch.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "base/lock.h"
 #include "base/store_order.h"
 #include "heap/page_heap.h"
@@ -12,9 +15,14 @@ namespace {
 
 constinit Lock pool_lock{LockRank::kMetadata};
 constinit RemoteBatch* pool = nullptr;
+// The newest chunk, and how many of its batches nobody has had yet.
+constinit RemoteBatch* chunk = nullptr;
+constinit size_t untouched = 0;
+constinit size_t chunks_bytes = 0;
 constinit uint32_t attempts_to_skip = 0;
 
 constexpr uint32_t kSkippedAttempts = 4096;
+constexpr size_t kLargestChunk = size_t{1} << 20;
 
 // Under the lock. A child of a fork finds the pool whole after each store.
 void push(RemoteBatch& batch) {
@@ -23,24 +31,33 @@ void push(RemoteBatch& batch) {
   pool = &batch;
 }
 
-// Under the lock. From the page heap, not a mapping: what is free there serves even where the
-// kernel gives nothing more. The span has no kind of its own; to the program it is no block.
+// Under the lock. A mapping, not a span of the page heap: a write behind a user's block is not to
+// reach batches. They grow with what there is, so that mappings stay few.
 bool add_chunk() {
-  Span* span = page_heap.allocate({1});
-  if (span == nullptr) return false;
-  auto* batches = static_cast<RemoteBatch*>(page_heap.map().start_of(span));
-  for (size_t index = kSliceSize / sizeof(RemoteBatch); index-- > 0;) {
-    push(batches[index]);
-  }
+  const Backend& backend = page_heap.backend();
+  const size_t bytes = std::clamp(std::bit_floor(chunks_bytes), kSliceSize, kLargestChunk);
+  void* fresh = backend.map(bytes, backend.page_size());
+  if (fresh == nullptr) return false;
+  chunks_bytes += bytes;
+  chunk = static_cast<RemoteBatch*>(fresh);
+  keep_store_order();
+  untouched = bytes / sizeof(RemoteBatch);
   return true;
+}
+
+// Under the lock, while there is any.
+RemoteBatch* take_untouched() {
+  --untouched;
+  keep_store_order();
+  return chunk + untouched;
 }
 
 }  // namespace
 
 RemoteBatch* take_batch() {
   LockGuard guard(pool_lock);
-  if (pool == nullptr) {
-    // An exhausted page heap takes long to say no, and the caller has another way.
+  if (pool == nullptr && untouched == 0) {
+    // An exhausted kernel takes long to say no, and the caller has another way.
     if (attempts_to_skip > 0) {
       --attempts_to_skip;
       return nullptr;
@@ -51,7 +68,11 @@ RemoteBatch* take_batch() {
     }
   }
   RemoteBatch* batch = pool;
-  pool = batch->next;
+  if (batch != nullptr) {
+    pool = batch->next;
+  } else {
+    batch = take_untouched();
+  }
   batch->count = 0;
   return batch;
 }
@@ -59,6 +80,11 @@ RemoteBatch* take_batch() {
 void return_batch(RemoteBatch* batch) {
   LockGuard guard(pool_lock);
   push(*batch);
+}
+
+size_t batch_bytes() {
+  LockGuard guard(pool_lock);
+  return chunks_bytes;
 }
 
 void batches_after_fork_in_child() {

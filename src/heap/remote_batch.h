@@ -67,6 +67,8 @@ class Inbox {
   std::atomic<Block*> blocks_{nullptr};
 };
 
+// Mapped for batches.
+size_t batch_bytes();
 void batches_after_fork_in_child();
 
 }  // namespace hakmem

@@ -8,16 +8,22 @@
 #include "base/store_order.h"
 
 namespace hakmem {
-constinit Block kEndOfList = {nullptr, nullptr};
+constinit Block kEndOfList = {nullptr, 0};
 
-void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour) {
+void initialize_slab(Span& slab, SizeClass size_class, uint32_t colour, void* start) {
   const size_t block_size = size_of_class(size_class);
   const auto alignment = static_cast<uint32_t>(natural_alignment(block_size));
-  slab.free = &kEndOfList;
   slab.outstanding = 0;
   slab.block_size = static_cast<uint32_t>(block_size);
   slab.reciprocal = (uint64_t{1} << kReciprocalBits) / block_size + 1;
   slab.first_block = (colour * static_cast<uint32_t>(kColourStep)) & ~(alignment - 1);
+  slab.end = &kEndOfList;
+  if (block_size <= kDirectLimit) {
+    slab.first_block = std::max(slab.first_block, alignment);
+    slab.end = static_cast<Block*>(start);
+    slab.end->marker = 0;
+  }
+  slab.free = slab.end;
   slab.carved.store(0, std::memory_order_relaxed);
   slab.capacity =
       static_cast<uint32_t>((Slices{slab.slices}.bytes() - slab.first_block) / block_size);
@@ -49,7 +55,7 @@ bool carve(Span& slab, void* start) {
   for (uint32_t index = 0; index < blocks; ++index, at += slab.block_size) {
     auto* block = reinterpret_cast<Block*>(at);
     block->next = index + 1 < blocks ? reinterpret_cast<Block*>(at + slab.block_size) : tail;
-    block->marker = &slab;
+    block->marker = mark_of(slab);
   }
   // A list that holds what counts as not carved would be carved twice.
   slab.carved.store(carved + blocks, std::memory_order_relaxed);
@@ -59,7 +65,7 @@ bool carve(Span& slab, void* start) {
 }
 
 void reset_empty_slab(Span& slab) {
-  slab.free = &kEndOfList;
+  slab.free = slab.end;
   keep_store_order();
   slab.carved.store(0, std::memory_order_relaxed);
   slab.outstanding = 0;
@@ -69,16 +75,15 @@ void mend_slab(Span& slab, void* start) {
   uint32_t carved = slab.carved.load(std::memory_order_relaxed);
   uint32_t length = 0;
   Block** link = &slab.free;
-  while (*link != &kEndOfList) {
-    Block* block = *link;
+  for (Block* block = slab.free; block != slab.end; block = next_on_list(slab, block)) {
     const size_t offset = reinterpret_cast<uintptr_t>(block) - reinterpret_cast<uintptr_t>(start);
     if (place_in_slab(slab, offset) == SlabPlace::kNoBlock || length == slab.capacity) {
-      *link = &kEndOfList;
+      *link = slab.end;
       break;
     }
     const size_t index = (offset - slab.first_block) * slab.reciprocal >> kReciprocalBits;
     carved = std::max(carved, static_cast<uint32_t>(index + 1));
-    if (block->marker != &slab) block->marker = &slab;
+    if (block->marker != mark_of(slab)) block->marker = mark_of(slab);
     ++length;
     link = &block->next;
   }
@@ -93,8 +98,8 @@ bool is_on_free_list(const Span& slab, const Block* block, const void* start) {
     if (at == block) return true;
     const uintptr_t offset = reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(start);
     if (offset >= bytes || offset % kMinimumBlock != 0) return false;
-    const Block* next = __atomic_load_n(&at->next, __ATOMIC_ACQUIRE);
-    if (__atomic_load_n(&at->marker, __ATOMIC_ACQUIRE) != &slab) return false;
+    const Block* next = next_on_list(slab, at);
+    if (__atomic_load_n(&at->marker, __ATOMIC_ACQUIRE) != mark_of(slab)) return false;
     at = next;
   }
   return false;

@@ -14,16 +14,29 @@ namespace hakmem {
 struct Span;
 struct ThreadHeap;
 
-// A free block of a slab. `marker` points to the block's slab for as long as the block is free and
-// is cleared when it is handed out: that is how a double free shows, and a write into a free block.
+// A free block of a slab. `marker` is its slab's mark for as long as the block is free and is
+// cleared when it is handed out: that is how a double free shows, and a write into a free block.
 // One more than that while the block travels from the thread that freed it to its owner.
 struct Block {
   Block* next;
-  Span* marker;
+  uintptr_t marker;
 };
 
-inline Span* travelling(const Span& slab) {
-  return reinterpret_cast<Span*>(reinterpret_cast<uintptr_t>(&slab) + 1);
+// The distance of a slab's mark from its descriptor. Odd, so that no pointer to a descriptor, of
+// which memory has many, is a mark. The fast path holds marks and reaches descriptors by it, at no
+// instruction.
+inline constexpr uintptr_t kMarkDistance = 1;
+
+inline uintptr_t mark_of(const Span& slab) {
+  return reinterpret_cast<uintptr_t>(&slab) + kMarkDistance;
+}
+
+inline Span* slab_of_mark(uintptr_t mark) {
+  return reinterpret_cast<Span*>(mark - kMarkDistance);
+}
+
+inline uintptr_t travelling(const Span& slab) {
+  return mark_of(slab) + 1;
 }
 
 enum class SpanKind : uint8_t {
@@ -47,13 +60,14 @@ enum class SlabState : uint8_t {
 // remotely reads; were `owner` beside `free`, every remote free would pull the line that
 // the owner is writing.
 struct alignas(128) Span {
-  Block* free;           // LIFO, ends at kEndOfList
+  Block* free;           // LIFO, ends at `end`
   uint32_t outstanding;  // blocks not in `free`; exact unless kCurrent
   SlabState state;
   bool zeroed;    // extent that still reads as zeros
   uint32_t site;  // extent: who asked for it; 0: unknown
   Span* next;
   Span* previous;
+  Block* end;  // of its free list; see end_of_list
 
   // The thread pointer of the owner, 0 when no live thread owns it. The lowest bit is set where a
   // free has to leave the fast path: the slab is full, or has several slices.

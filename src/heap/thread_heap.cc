@@ -35,13 +35,21 @@ constexpr std::array<Value, sizeof...(Index)> filled(Value value, std::index_seq
   return {((void)Index, value)...};
 }
 
+uintptr_t distance_of(const Span* slab) {
+  return reinterpret_cast<uintptr_t>(slab) - reinterpret_cast<uintptr_t>(&kNoSlab);
+}
+
 template <size_t Count>
 constexpr std::array<Span*, Count> no_slabs() {
   return filled(&kNoSlab, std::make_index_sequence<Count>());
 }
 
-void check_marker(const Span& slab, const Block* block) {
-  if (block->marker == &slab) return;
+// The block behind `block`, which is on the list; ends the process if either is damaged.
+Block* checked_next(const Span& slab, const Block* block) {
+  if (block->marker == mark_of(slab)) {
+    Block* next = next_on_list(slab, block);
+    if (may_be_next(slab, next, page_heap.map().start_of(&slab))) return next;
+  }
   fatal("malloc", "free list damaged (write into a freed block?) near",
         reinterpret_cast<uintptr_t>(block));
 }
@@ -49,10 +57,9 @@ void check_marker(const Span& slab, const Block* block) {
 // Pops from a list that has blocks; nullptr from an empty one.
 void* pop(Span& slab) {
   Block* block = slab.free;
-  if (block == &kEndOfList) return nullptr;
-  check_marker(slab, block);
-  slab.free = block->next;
-  block->marker = nullptr;
+  if (block == slab.end) return nullptr;
+  slab.free = checked_next(slab, block);
+  block->marker = 0;
   return block;
 }
 
@@ -63,10 +70,7 @@ uint32_t free_blocks_of(const Span& slab) {
 
 uint32_t length_of_list(const Span& slab) {
   uint32_t length = 0;
-  for (const Block* block = slab.free; block != &kEndOfList; block = block->next) {
-    check_marker(slab, block);
-    ++length;
-  }
+  for (Block* block = slab.free; block != slab.end; block = checked_next(slab, block)) ++length;
   return length;
 }
 
@@ -79,6 +83,7 @@ constinit Span kNoSlab = {.free = &kEndOfList,
                           .site = 0,
                           .next = nullptr,
                           .previous = nullptr,
+                          .end = &kEndOfList,
                           .owner = {},
                           .heap = nullptr,
                           .reciprocal = 0,
@@ -103,11 +108,22 @@ constinit ThreadHeap kNoHeap = {.direct = no_slabs<kDirectEntries>(),
                                 .visitor = 0,
                                 .next_registered = nullptr,
                                 .own_extents = {},
+                                .place_of_arena = 0,
+                                .handle = 0,
                                 .outgoing = {},
                                 .inbox = {},
                                 .state = HeapState::kOwned};
 
 __thread uintptr_t thread_heap_distance __attribute__((tls_model("initial-exec"))) = 0;
+__thread std::array<uintptr_t, kDirectEntries> direct_slab_distances
+    __attribute__((tls_model("initial-exec"))) = {};
+
+void set_thread_heap(ThreadHeap* heap) {
+  thread_heap_distance = reinterpret_cast<uintptr_t>(heap) - reinterpret_cast<uintptr_t>(&kNoHeap);
+  for (size_t entry = 0; entry < kDirectEntries; ++entry) {
+    direct_slab_distances[entry] = distance_of(heap->direct[entry]);
+  }
+}
 
 void* ThreadHeap::allocate_slow(SizeClass size_class) {
   settle_remote_frees();
@@ -161,7 +177,8 @@ Span* ThreadHeap::new_slab(SizeClass size_class) {
   if (fills && slab->zeroed && read_knob(knobs.pack_slabs) == 0) page_heap.populate(*slab);
   if (length.count == 1) ++small_slabs.count;
   slabs[size_class] = slabs[size_class] + length;
-  initialize_slab(*slab, size_class, colour_for(*slab, kColoursOfSlabs));
+  initialize_slab(*slab, size_class, colour_for(*slab, kColoursOfSlabs),
+                  page_heap.map().start_of(slab));
   slab->heap = this;
   set_owner(*slab, thread.load(std::memory_order_relaxed));
   // Last: from here on others may read all of it.
@@ -211,7 +228,10 @@ void ThreadHeap::set_current(SizeClass size_class, Span* slab) {
   if (size > kDirectLimit) return;
   const size_t smaller = size_class == 0 ? 0 : size_of_class(size_class - 1);
   const size_t first = size_class == 0 ? 0 : smaller / kMinimumBlock + 1;
-  for (size_t entry = first; entry <= size / kMinimumBlock; ++entry) direct[entry] = slab;
+  for (size_t entry = first; entry <= size / kMinimumBlock; ++entry) {
+    direct[entry] = slab;
+    if (this == thread_heap()) direct_slab_distances[entry] = distance_of(slab);
+  }
 }
 
 void ThreadHeap::park_full(Span& slab) {
@@ -250,7 +270,7 @@ void ThreadHeap::make_available(Span& slab) {
 
 void ThreadHeap::push_and_settle(Span& slab, Block* block) {
   block->next = slab.free;
-  block->marker = &slab;
+  block->marker = mark_of(slab);
   keep_store_order();
   slab.free = block;
   if (slab.state == SlabState::kFull) make_available(slab);
@@ -295,16 +315,21 @@ void ThreadHeap::release(Span& slab) {
 void ThreadHeap::collect_inbox() {
   if (inbox.empty()) return;
   for (Block *block = inbox.take_single_blocks(), *next; block != nullptr; block = next) {
+    Span& slab = checked_slab_of_arrived(block, *this);
     next = block->next;
-    push_and_settle(slab_of_arrived(block), block);
+    push_and_settle(slab, block);
   }
+  const bool may_have_been_reset = is_arena();
   RemoteBatch* batch = inbox.take_batches();
   while (batch != nullptr) {
     count(counters.remote_batches);
     for (uint32_t index = 0; index < batch->count; ++index) {
       constexpr uint32_t kAhead = 6;
       if (index + kAhead < batch->count) __builtin_prefetch(batch->blocks[index + kAhead], 1);
-      push_and_settle(slab_of_arrived(batch->blocks[index]), batch->blocks[index]);
+      Block* block = batch->blocks[index];
+      push_and_settle(
+          may_have_been_reset ? checked_slab_of_arrived(block, *this) : slab_of_arrived(block),
+          block);
     }
     RemoteBatch* next = batch->next;
     return_batch(batch);
@@ -406,7 +431,7 @@ void ThreadHeap::take_in(Span& slab) {
     release(slab);
     return;
   }
-  const bool is_full = slab.free == &kEndOfList && !is_carvable(slab);
+  const bool is_full = slab.free == slab.end && !is_carvable(slab);
   slab.state = is_full ? SlabState::kFull : SlabState::kAvailable;
   (is_full ? full : available[slab.size_class]).push_back(slab);
   set_owner(slab, thread.load(std::memory_order_relaxed));

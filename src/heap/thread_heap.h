@@ -46,7 +46,10 @@ struct alignas(64) ThreadHeap {
   std::atomic<uintptr_t> visitor;
   ThreadHeap* next_registered;  // all heaps, for statistics and fork
 
-  SlabQueue own_extents;  // of an arena: its live extents, under the arenas' lock
+  // Of an arena: its live extents, under the arenas' lock; its name, see arena_handle.h.
+  SlabQueue own_extents;
+  uint32_t place_of_arena;
+  std::atomic<uintptr_t> handle;
 
   Outgoing outgoing;
 
@@ -126,8 +129,22 @@ inline ThreadHeap* thread_heap() {
   return reinterpret_cast<ThreadHeap*>(heap);
 }
 
-inline void set_thread_heap(ThreadHeap* heap) {
-  thread_heap_distance = reinterpret_cast<uintptr_t>(heap) - reinterpret_cast<uintptr_t>(&kNoHeap);
+void set_thread_heap(ThreadHeap* heap);
+
+// What thread_heap()->direct leads to, one load nearer: distances from kNoSlab, for the same
+// reason.
+extern HAKMEM_HIDDEN __thread std::array<uintptr_t, kDirectEntries> direct_slab_distances
+    __attribute__((tls_model("initial-exec")));
+
+inline Span* direct_slab(size_t entry) {
+  uintptr_t mark = mark_of(kNoSlab);
+#if defined(__x86_64__)
+  // Leaves %rax to the block, where malloc returns it.
+  __asm__("" : "+d"(mark));
+#endif
+  mark += direct_slab_distances[entry];
+  __asm__("" : "+r"(mark));
+  return slab_of_mark(mark);
 }
 
 // Collects the remote frees of an abandoned heap, unless some thread is at it already.

@@ -163,12 +163,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       case 9:
         if (input.byte() % 4 != 0) break;
         model.forget(arena);
-        reset_arena(*arena);
+        reset_arena(*arena, "fuzz");
         break;
     }
   }
   model.forget(arena);
-  destroy_arena(*arena);
+  destroy_arena(*arena, "fuzz");
   while (!model.empty()) heap_free(model.take(0).start, "fuzz");
   heap_trim(0);
   return 0;

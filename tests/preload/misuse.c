@@ -20,6 +20,13 @@ void free_sized(void*, size_t) __attribute__((weak));
 void operator_delete_sized(void*, size_t) __asm__("_ZdlPvm") __attribute__((weak));
 void* operator_new(size_t) __asm__("_Znwm") __attribute__((weak));
 
+typedef struct hakmem_arena hakmem_arena;
+hakmem_arena* hakmem_arena_create(void) __attribute__((weak));
+void* hakmem_arena_allocate(hakmem_arena*, size_t, size_t) __attribute__((weak));
+void hakmem_arena_free(hakmem_arena*, void*) __attribute__((weak));
+void hakmem_arena_reset(hakmem_arena*) __attribute__((weak));
+void hakmem_arena_destroy(hakmem_arena*) __attribute__((weak));
+
 static char static_memory[256];
 static void* volatile sink;
 
@@ -130,6 +137,63 @@ static int watched_mistake(const char* name, char* volatile p) {
   return 1;
 }
 
+// At an offset in its 64 KiB where a slab that has just begun has no blocks.
+static void* far_from_blocks(void) {
+  static char memory[2 << 16];
+  const uintptr_t middle = ((uintptr_t)memory + (1 << 15)) / (1 << 16) * (1 << 16) + (1 << 15);
+  return (void*)(middle < (uintptr_t)memory ? middle + (1 << 16) : middle);
+}
+
+// Mistakes with arenas; false where `name` is none.
+static int arena_mistake(const char* name) {
+  if (strncmp(name, "arena-", 6) != 0) return 0;
+  hakmem_arena* volatile arena = hakmem_arena_create();
+  hakmem_arena* volatile other = hakmem_arena_create();
+  void* volatile block = hakmem_arena_allocate(arena, 100, 0);
+  void* volatile large = hakmem_arena_allocate(arena, 1 << 20, 0);
+  CHECK(arena != NULL && other != NULL && block != NULL && large != NULL);
+  if (strcmp(name, "arena-free-after-reset") == 0) {
+    hakmem_arena_reset(arena), hakmem_arena_free(arena, block);
+  } else if (strcmp(name, "arena-plain-free-after-reset") == 0) {
+    hakmem_arena_reset(arena), free(block);
+  } else if (strcmp(name, "arena-large-free-after-reset") == 0) {
+    hakmem_arena_reset(arena), hakmem_arena_free(arena, large);
+  } else if (strcmp(name, "arena-free-twice") == 0) {
+    hakmem_arena_free(arena, block), hakmem_arena_free(arena, block);
+  } else if (strcmp(name, "arena-free-into-other") == 0) {
+    hakmem_arena_free(other, block);
+  } else if (strcmp(name, "arena-free-of-malloc") == 0) {
+    hakmem_arena_free(arena, malloc(100));
+  } else if (strcmp(name, "arena-free-after-destroy") == 0) {
+    hakmem_arena_destroy(arena), hakmem_arena_free(arena, block);
+  } else if (strcmp(name, "arena-plain-free-after-destroy") == 0) {
+    hakmem_arena_destroy(arena), free(block);
+  } else if (strcmp(name, "arena-allocate-after-destroy") == 0) {
+    hakmem_arena_destroy(arena), sink = hakmem_arena_allocate(arena, 100, 0);
+  } else if (strcmp(name, "arena-reset-after-destroy") == 0) {
+    hakmem_arena_destroy(arena), hakmem_arena_reset(arena);
+  } else if (strcmp(name, "arena-destroy-twice") == 0) {
+    hakmem_arena_destroy(arena), hakmem_arena_destroy(arena);
+  } else if (strcmp(name, "arena-destroy-of-the-next") == 0) {
+    hakmem_arena_destroy(arena), sink = hakmem_arena_create(), hakmem_arena_destroy(arena);
+  } else if (strcmp(name, "arena-null") == 0) {
+    sink = hakmem_arena_allocate(NULL, 100, 0);
+  } else if (strcmp(name, "arena-null-reset") == 0) {
+    hakmem_arena_reset(NULL);
+  } else if (strcmp(name, "arena-null-free") == 0) {
+    hakmem_arena_free(NULL, block);
+  } else if (strcmp(name, "arena-garbage") == 0) {
+    sink = hakmem_arena_allocate((hakmem_arena*)static_memory, 100, 0);
+  } else if (strcmp(name, "arena-garbage-free") == 0) {
+    hakmem_arena_free((hakmem_arena*)0xdead00000000beb0, block);
+  } else if (strcmp(name, "arena-garbage-destroy") == 0) {
+    hakmem_arena_destroy((hakmem_arena*)block);
+  } else {
+    return 0;
+  }
+  return 1;
+}
+
 int main(int argc, char** argv) {
   CHECK(argc == 2 || argc == 3);
   if (argc == 3) refuse_guards();
@@ -138,7 +202,7 @@ int main(int argc, char** argv) {
   // Pointers go through volatile, so that the compiler does not see the mistake.
   void* volatile p = malloc(100);
   void* volatile q = malloc(100);
-  if (watched_mistake(name, p)) return 0;
+  if (watched_mistake(name, p) || arena_mistake(name)) return 0;
   if (strcmp(name, "double-at-once") == 0) {
     free(p), free(p);
   } else if (strcmp(name, "double-another-between") == 0) {
@@ -179,7 +243,17 @@ int main(int argc, char** argv) {
     p = (char*)p + 112 * 20, free(p);
   } else if (strcmp(name, "list-damaged") == 0) {
     free(q), free(p);
-    *(void**)p = on_stack;
+    *(void**)p = far_from_blocks();
+    sink = malloc(100), sink = malloc(100);
+  } else if (strcmp(name, "list-damaged-forged") == 0) {
+    free(q), free(p);
+    void** forged = far_from_blocks();
+    memcpy(forged, p, 16);
+    *(void**)p = forged;
+    sink = malloc(100), sink = malloc(100);
+  } else if (strcmp(name, "list-damaged-unmapped") == 0) {
+    free(q), free(p);
+    *(void**)p = (void*)0xdead00000000b000;
     sink = malloc(100), sink = malloc(100);
   } else if (strcmp(name, "freed-block-overwritten") == 0) {
     free(q), free(p);

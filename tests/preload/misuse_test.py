@@ -13,14 +13,30 @@ CASES = {
     "free-stack": "free", "free-static": "free", "free-interior-medium": "free",
     "free-interior-large": "free", "free-misaligned": "free", "free-unmapped": "free",
     "free-non-canonical": "free", "free-small-number": "free", "free-never-allocated": "free",
-    "list-damaged": "malloc", "freed-block-overwritten": "malloc",
+    "list-damaged": "malloc", "list-damaged-forged": "malloc",
+    "list-damaged-unmapped": "malloc", "freed-block-overwritten": "malloc",
     "realloc-freed": "realloc", "usable-size-freed": "malloc_usable_size",
     "realloc-interior-small": "realloc",
+}
+# The same in every mode, without call sites.
+ARENAS = {
+    "arena-free-after-reset": "hakmem_arena_free", "arena-plain-free-after-reset": "free",
+    "arena-large-free-after-reset": "hakmem_arena_free", "arena-free-twice": "hakmem_arena_free",
+    "arena-free-into-other": "hakmem_arena_free", "arena-free-of-malloc": "hakmem_arena_free",
+    "arena-free-after-destroy": "hakmem_arena_free", "arena-plain-free-after-destroy": "free",
+    "arena-allocate-after-destroy": "hakmem_arena_allocate",
+    "arena-reset-after-destroy": "hakmem_arena_reset",
+    "arena-destroy-twice": "hakmem_arena_destroy",
+    "arena-destroy-of-the-next": "hakmem_arena_destroy",
+    "arena-null": "hakmem_arena_allocate", "arena-null-reset": "hakmem_arena_reset",
+    "arena-null-free": "hakmem_arena_free", "arena-garbage": "hakmem_arena_allocate",
+    "arena-garbage-free": "hakmem_arena_free", "arena-garbage-destroy": "hakmem_arena_destroy",
 }
 # Under the checks: the function that finds it. The sites that follow from the case: where the block
 # was allocated, but for pointers to none, and where it was freed.
 WATCHED = {
-    **CASES, "list-damaged": "exit", "freed-block-overwritten": "exit",
+    **CASES, "list-damaged": "exit", "list-damaged-forged": "exit",
+    "list-damaged-unmapped": "exit", "freed-block-overwritten": "exit",
     "overflow": "free", "overflow-zeroed": "free", "overflow-aligned": "free",
     "overflow-medium": "free", "overflow-reallocated": "free",
     "overflow-before-realloc": "realloc", "overflow-before-usable-size": "malloc_usable_size",
@@ -68,8 +84,9 @@ def judge(case, settings, run, good):
         print(f"{settings} {case}: status {run.returncode}, stderr: {run.stderr!r}")
 
 
-for mode in ("fast", "balanced"):
-    for case, function in CASES.items():
+for mode in ("minimal", "fast", "balanced", "research"):
+    cases = {**CASES, **ARENAS} if mode in ("fast", "balanced") else ARENAS
+    for case, function in cases.items():
         run = attempt(case, {"HAKMEM_MODE": mode})
         judge(case, mode, run, run.returncode == -signal.SIGABRT and stopped(run.stderr, function))
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "heap/arena_handle.h"
 #include "thread_heap_fixture.h"
 
 namespace hakmem {
@@ -33,12 +34,12 @@ TEST(Arena, ResetFreesEveryBlockOfEverySize) {
       unsigned char* block = filled(arena, size, round);
       EXPECT_EQ(block[size - 1], round);
     }
-    reset_arena(arena);
+    reset_arena(arena, "test");
     drop_all_caches();
     if (round == 0) after_first_round = used_bytes();
   }
   EXPECT_EQ(used_bytes(), after_first_round);
-  destroy_arena(arena);
+  destroy_arena(arena, "test");
 }
 
 TEST(Arena, DestroyGivesBackAllAndTheNextArenaReusesIt) {
@@ -48,11 +49,11 @@ TEST(Arena, DestroyGivesBackAllAndTheNextArenaReusesIt) {
   for (int count = 0; count < 20'000; ++count) filled(*first, 1 + count % 5000, 1);
   filled(*first, 10 << 20, 2);
   EXPECT_GT(used_bytes(), before + (40u << 20));
-  destroy_arena(*first);
+  destroy_arena(*first, "test");
   drop_all_caches();
   EXPECT_EQ(used_bytes(), before);
   EXPECT_EQ(create_arena(), first);
-  destroy_arena(*first);
+  destroy_arena(*first, "test");
 }
 
 TEST(Arena, FreedBlocksServeTheArenaAgain) {
@@ -68,8 +69,8 @@ TEST(Arena, FreedBlocksServeTheArenaAgain) {
       heap_free(block, "free");  // through the inbox
     }
   }
-  EXPECT_LE(used_bytes(), before + (1u << 20));  // and a slice of batches
-  destroy_arena(arena);
+  EXPECT_LE(used_bytes(), before + (1u << 20));
+  destroy_arena(arena, "test");
 }
 
 TEST(Arena, BlocksOfTwoArenasAndOfTheThreadNeverMix) {
@@ -81,14 +82,14 @@ TEST(Arena, BlocksOfTwoArenasAndOfTheThreadNeverMix) {
     filled(*arenas[1], 200, 11);
     kept.push_back(static_cast<unsigned char*>(memset(scope.allocate(200), 12, 200)));
   }
-  reset_arena(*arenas[0]);
-  destroy_arena(*arenas[1]);
+  reset_arena(*arenas[0], "test");
+  destroy_arena(*arenas[1], "test");
   for (int count = 0; count < 2000; ++count) filled(*arenas[0], 200, 13);
   for (unsigned char* block : kept) {
     for (int index = 0; index < 200; ++index) ASSERT_EQ(block[index], 12);
     ThreadScope::release(block);
   }
-  destroy_arena(*arenas[0]);
+  destroy_arena(*arenas[0], "test");
 }
 
 TEST(Arena, OtherThreadsFreeWhileItsUserAllocates) {
@@ -113,9 +114,9 @@ TEST(Arena, OtherThreadsFreeWhileItsUserAllocates) {
     for (int count = 0; count < 300; ++count) filled(arena, 1 + random() % 3000, 255);
     other.join();
     // All frees have returned: from here on the arena may go.
-    reset_arena(arena);
+    reset_arena(arena, "test");
   }
-  destroy_arena(arena);
+  destroy_arena(arena, "test");
 }
 
 TEST(Arena, ReallocateMovesABlockOutOrLeavesItIn) {
@@ -124,7 +125,7 @@ TEST(Arena, ReallocateMovesABlockOutOrLeavesItIn) {
   unsigned char* small = filled(arena, 100, 5);
   EXPECT_EQ(heap_reallocate(scope.heap(), small, 110, "realloc"), small);
   auto* moved = static_cast<unsigned char*>(heap_reallocate(scope.heap(), small, 5000, "realloc"));
-  destroy_arena(arena);
+  destroy_arena(arena, "test");
   for (int index = 0; index < 100; ++index) EXPECT_EQ(moved[index], 5);
   ThreadScope::release(moved);
 }
@@ -138,7 +139,7 @@ TEST(Arena, AlignmentIsKept) {
       EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % alignment, 0u);
     }
   }
-  destroy_arena(arena);
+  destroy_arena(arena, "test");
 }
 
 #if !defined(__SANITIZE_THREAD__)
@@ -155,13 +156,79 @@ TEST(ArenaDeathTest, ForeignBlocksAndSecondFrees) {
   arena_free(arena, mine, "test");
   EXPECT_DEATH(arena_free(arena, mine, "test"), "freed before");
   EXPECT_DEATH(heap_free(mine, "free"), "freed before");
-  reset_arena(arena);
+  reset_arena(arena, "test");
   EXPECT_DEATH(heap_free(large, "free"), "free\\(\\): ");
   ThreadScope::release(of_thread);
-  destroy_arena(arena);
-  destroy_arena(other);
+  destroy_arena(arena, "test");
+  destroy_arena(other, "test");
+}
+
+// Blocks that a reset took away, freed in each way afterwards.
+TEST(ArenaDeathTest, FreesAfterReset) {
+  ThreadScope scope;
+  ThreadHeap& arena = *create_arena();
+  void* small = heap_allocate(&arena, 100);
+  void* medium = heap_allocate(&arena, 20'000);
+  void* large = heap_allocate(&arena, 1 << 20);
+  reset_arena(arena, "test");
+  for (void* block : {small, medium, large}) {
+    EXPECT_DEATH(arena_free(arena, block, "test"), "test\\(\\): .*0x");
+    EXPECT_DEATH(heap_free(block, "free"), "free\\(\\): .*0x");
+  }
+  // A free that was still under way when the arena was reset.
+  EXPECT_DEATH(
+      {
+        auto* block = static_cast<Block*>(heap_allocate(&arena, 100));
+        block->marker = travelling(*page_heap.map().find(block));
+        reset_arena(arena, "test");
+        arena.inbox.post(block);
+        arena.collect_inbox();
+      },
+      "freed before");
+  destroy_arena(arena, "test");
+}
+
+TEST(ArenaDeathTest, UseByTwoThreads) {
+  ThreadScope scope;
+  ThreadHeap& arena = *create_arena();
+  const auto meanwhile = [&](auto action) {
+    VisitScope first(arena);
+    std::thread(action).join();
+  };
+  EXPECT_DEATH(meanwhile([&] { arena_allocate(arena, 16, 100, "test"); }), "in use by another");
+  EXPECT_DEATH(meanwhile([&] { reset_arena(arena, "test"); }), "in use by another");
+  EXPECT_DEATH(meanwhile([&] { destroy_arena(arena, "test"); }), "in use by another");
+  destroy_arena(arena, "test");
 }
 #endif
+
+TEST(ArenaHandle, NamesOneArenaAndNoOtherAfterIt) {
+  ThreadScope scope;
+  std::set<uintptr_t> given;
+  for (int round = 0; round < 1000; ++round) {
+    ThreadHeap& arena = *create_arena();
+    const ArenaHandle handle = give_handle(arena);
+    EXPECT_TRUE(given.insert(handle.value).second);
+    EXPECT_EQ(arena_of(handle), &arena);
+    EXPECT_TRUE(withdraw_handle(arena, handle));
+    EXPECT_FALSE(withdraw_handle(arena, handle));
+    EXPECT_EQ(arena_of(handle), nullptr);
+    destroy_arena(arena, "test");
+  }
+}
+
+TEST(ArenaHandle, GarbageNamesNone) {
+  ThreadScope scope;
+  ThreadHeap& arena = *create_arena();
+  const ArenaHandle handle = give_handle(arena);
+  std::mt19937_64 random(1);
+  for (int count = 0; count < 1'000'000; ++count) EXPECT_EQ(arena_of({random()}), nullptr);
+  for (uintptr_t small = 0; small < 100'000; ++small) EXPECT_EQ(arena_of({small}), nullptr);
+  EXPECT_EQ(arena_of({reinterpret_cast<uintptr_t>(&arena)}), nullptr);
+  EXPECT_EQ(arena_of({handle.value + (1u << 30)}), nullptr);
+  withdraw_handle(arena, handle);
+  destroy_arena(arena, "test");
+}
 
 }  // namespace
 }  // namespace hakmem

@@ -180,7 +180,8 @@ TEST(Heap, FreeBlocksAreReusedBeforeASlabIsCarvedFurther) {
     blocks.push_back(scope.allocate(256));
   }
   const size_t full = blocks.size() - 1;
-  while (scope.heap()->current[size_class_of(256)]->free != &kEndOfList) {
+  while (scope.heap()->current[size_class_of(256)]->free !=
+         scope.heap()->current[size_class_of(256)]->end) {
     blocks.push_back(scope.allocate(256));
   }
   const uint32_t before = carved(blocks.back());

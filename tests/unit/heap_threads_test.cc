@@ -130,5 +130,17 @@ TEST(HeapThreads, TrimWhileOthersAllocate) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// A write behind a block of the program's reaches none.
+TEST(RemoteBatch, LiesInNoRegion) {
+  ThreadScope scope;
+  std::vector<RemoteBatch*> batches;
+  for (int count = 0; count < 2000; ++count) {
+    batches.push_back(take_batch());
+    ASSERT_NE(batches.back(), nullptr);
+    EXPECT_EQ(page_heap.map().find(batches.back()), nullptr);
+  }
+  for (RemoteBatch* batch : batches) return_batch(batch);
+}
+
 }  // namespace
 }  // namespace hakmem

@@ -5,6 +5,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/log.h"
+#include "heap/enclosing_block.h"
 #include "thread_heap_fixture.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -117,6 +119,17 @@ MISUSE_TEST(InteriorAndMisalignedPointers) {
   for (char* block : {medium, large, small}) ThreadScope::release(block);
 }
 
+// A slab that was one before, in this process, may have marks where it has no blocks yet: then the
+// second block lies there.
+void allocate_two_of_one_slab(ThreadScope& scope, size_t size) {
+  const void* first = scope.allocate(size);
+  const void* second = scope.allocate(size);
+  const EnclosingBlock block = enclosing_block(second);
+  if (block.span != nullptr && block.span == enclosing_block(first).span) {
+    fatal("malloc", "free list damaged, within the slab:", reinterpret_cast<uintptr_t>(second));
+  }
+}
+
 MISUSE_TEST(DamagedFreeList) {
   ThreadScope scope;
   auto** a = static_cast<void**>(scope.allocate(48));
@@ -126,13 +139,40 @@ MISUSE_TEST(DamagedFreeList) {
   ThreadScope::release(a);
   void* next = a[0];
   a[0] = victim;
-  EXPECT_DEATH(
-      {
-        scope.allocate(48);
-        scope.allocate(48);
-      },
-      "free list damaged");
+  EXPECT_DEATH(allocate_two_of_one_slab(scope, 48), "free list damaged");
   a[0] = next;
+}
+
+// A block made up elsewhere, with the mark that a freed block shows, is never handed out.
+MISUSE_TEST(ForgedBlocks) {
+  ThreadScope scope;
+  // Not at an offset in its slice where the slab has blocks.
+  alignas(kSliceSize) static char elsewhere[2 * kSliceSize];
+  auto* forged = reinterpret_cast<Block*>(elsewhere + kSliceSize / 2);
+  for (const size_t size : {48u, 1000u, 3000u, 20'000u}) {
+    auto* a = static_cast<Block*>(scope.allocate(size));
+    auto* b = static_cast<Block*>(scope.allocate(size));
+    ThreadScope::release(b);
+    ThreadScope::release(a);
+    *forged = *a;
+    Block* next = a->next;
+    a->next = forged;
+    EXPECT_DEATH(allocate_two_of_one_slab(scope, size), "free list damaged") << size;
+    a->next = next;
+  }
+}
+
+// The words that hold the descriptor's address, in the heap's own tables, are no marks.
+MISUSE_TEST(NoPointerIsAMark) {
+  ThreadScope scope;
+  auto* block = static_cast<Block*>(scope.allocate(48));
+  ThreadScope::release(block);
+  const uintptr_t mark = block->marker;
+  const auto* words = reinterpret_cast<const uintptr_t*>(scope.heap());
+  for (size_t index = 0; index < sizeof(ThreadHeap) / sizeof *words; ++index) {
+    EXPECT_NE(words[index], mark) << index;
+  }
+  EXPECT_NE(mark % 16, 0u);
 }
 
 MISUSE_TEST(FreedExtents) {
