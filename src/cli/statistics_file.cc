@@ -24,14 +24,39 @@ Failure refused(const std::string& file, const std::string& reason) {
   return {kLauncherFailed, fmt::format("cannot write statistics to {}: {}", file, reason)};
 }
 
-// A pipe is left alone: its reader would take the trial for the end.
+bool is_own_output(const std::string& path) {
+  return path == "/dev/stdout" || path == "/dev/stderr";
+}
+
+// The library follows no link and opens no device but terminals and /dev/null. A pipe is left
+// alone: its reader would take the trial for the end.
 bool is_writable(const std::string& path) {
+  if (is_own_output(path)) return true;
   struct stat status;
-  if (stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode)) {
+  if (lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    const bool is_terminal =
+        S_ISCHR(status.st_mode) && (path.starts_with("/dev/pts/") || path.starts_with("/dev/tty"));
+    if (!is_terminal && path != "/dev/null" && !S_ISFIFO(status.st_mode)) {
+      errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
+      return false;
+    }
     return faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
   }
-  const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const int descriptor = open(path.c_str(), flags, 0666);
   return descriptor >= 0 && close(descriptor) == 0;
+}
+
+// Where the name leads, if it is a link: the person's own, followed now and not later.
+std::string without_link(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;
+  std::error_code error;
+  for (int links = 0; links < kMostLinks && !is_own_output(path); ++links) {
+    const std::filesystem::path target = std::filesystem::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / target;
+  }
+  return path;
 }
 
 // For "/a/b/x%p" whether a file can be made in /a/b, for "/a/%e/x" whether /a can be searched: who
@@ -48,8 +73,9 @@ bool holds_expanded(const std::string& path) {
 void export_statistics_file(const std::string& file) {
   if (file.empty()) throw Failure{kLauncherFailed, "--stats needs the name of a file"};
   std::error_code error;
-  const std::string path = std::filesystem::absolute(file, error);
+  const std::string absolute = std::filesystem::absolute(file, error);
   if (error) throw refused(file, error.message());
+  const std::string path = without_link(absolute);
   const std::string complaint = known_assignment("stats_file=" + path);
   if (!complaint.empty()) throw Failure{kLauncherFailed, complaint};
   const bool varies = path.find('%') != std::string::npos;

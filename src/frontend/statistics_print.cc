@@ -3,7 +3,6 @@
 // Never: a second list of what there is: statistics.cc has it.
 #include "frontend/statistics_print.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "backend/linux/memory/purge_ladder.h"
@@ -12,6 +11,7 @@
 #include "base/system_call.h"
 #include "frontend/background.h"
 #include "frontend/configuration.h"
+#include "frontend/report_file.h"
 #include "frontend/statistics.h"
 #include "frontend/version.h"
 
@@ -56,15 +56,14 @@ void print_statistics_at_exit() {
     return;
   }
   const Line path = expanded(file);
-  const long descriptor = system_call(SYS_openat, AT_FDCWD, path.data(),
-                                      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int descriptor = open_report(path.data());
   if (descriptor < 0) {
     Line line;
     line.text("hakmem: statistics cannot be written to ").text(path.data()).send();
     return;
   }
-  print(static_cast<int>(descriptor));
-  system_call(SYS_close, descriptor);
+  print(descriptor);
+  close_report(descriptor);
 }
 
 void print_statistics(int descriptor) {

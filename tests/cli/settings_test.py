@@ -65,10 +65,16 @@ with tempfile.TemporaryDirectory() as place:
         text = Path(place, "json").read_text(encoding="ascii")
         check(f"as JSON by {name}", text.startswith("{") and json.loads(text)["schema"] == 1, text)
     os.mkfifo(Path(place, "fifo"))
-    with subprocess.Popen(["cat", str(Path(place, "fifo"))], stdout=subprocess.PIPE,
-                          text=True) as reader:
+    with open(os.open(Path(place, "fifo"), os.O_RDONLY | os.O_NONBLOCK), encoding="ascii") as reader:
         hakmem("run", "--stats", "fifo", "--", "true", cwd=place)
-        check("into a pipe", "heaps_created" in reader.communicate()[0])
+        check("into a pipe", "heaps_created" in reader.read())
+    result = hakmem("run", "--stats", "fifo", "--", "true", cwd=place)
+    check("into a pipe that nobody reads", result.returncode == 0
+          and result.stderr.endswith(f"statistics cannot be written to {place}/fifo\n"), result)
+    os.symlink("target", Path(place, "link"))
+    hakmem("run", "--stats", "link", "--", "true", cwd=place)
+    check("by a link of the person's", "heaps_created" in
+          Path(place, "target").read_text(encoding="ascii"))
     directory = Path(place, "d" * 200)
     directory.mkdir()
     result = hakmem("run", "--stats", "x" * 100, "--", "true", cwd=directory)
@@ -82,7 +88,7 @@ with tempfile.TemporaryDirectory() as place:
           result)
 for file, words in (("/nowhere/file", "No such file"), ("/nowhere/x%p", "No such file"),
                     ("/nowhere/%e/x%p", "No such file"), ("/dev/null/x%p", "Not a directory"),
-                    ("/", "directory"), ("", "--stats")):
+                    ("/", "directory"), ("/dev/zero", "Invalid argument"), ("", "--stats")):
     result = hakmem("run", "--stats", file, "--", "true")
     check(f"statistics to '{file}'", result.returncode == 125 and words in result.stderr
           and result.stderr.startswith("hakmem: ") and result.stderr.count("\n") == 1, result)
