@@ -44,8 +44,7 @@ static void supervise(int listener, const char* path) {
       dprintf(file, "%d\n", call.data.nr);
       close(file);
     }
-    struct seccomp_notif_resp answer = {.id = call.id,
-                                        .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    struct seccomp_notif_resp answer = {.id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
   }
 }
@@ -62,16 +61,17 @@ static void supervisor(pid_t program, atomic_int* listener, const char* path) {
 }
 
 static int install(void) {
-  static const int left_out[] = {SYS_mmap, SYS_munmap, SYS_mprotect, SYS_mremap, SYS_madvise,
-                                 SYS_brk, SYS_futex, SYS_clock_gettime, SYS_clock_nanosleep,
-                                 SYS_nanosleep, SYS_restart_syscall, SYS_write, SYS_exit,
-                                 SYS_exit_group, SYS_rt_sigaction, SYS_rt_sigprocmask,
-                                 SYS_rt_sigreturn, SYS_seccomp};
+  static const int left_out[] = {SYS_mmap,           SYS_munmap,          SYS_mprotect,
+                                 SYS_mremap,         SYS_madvise,         SYS_brk,
+                                 SYS_futex,          SYS_clock_gettime,   SYS_clock_nanosleep,
+                                 SYS_nanosleep,      SYS_restart_syscall, SYS_write,
+                                 SYS_exit,           SYS_exit_group,      SYS_rt_sigaction,
+                                 SYS_rt_sigprocmask, SYS_rt_sigreturn,    SYS_seccomp};
   enum { kLeftOut = sizeof left_out / sizeof left_out[0] };
   struct sock_filter code[kLeftOut + 3];
   unsigned length = 0;
-  code[length++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                                offsetof(struct seccomp_data, nr));
+  code[length++] =
+      (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   for (unsigned index = 0; index < kLeftOut; ++index) {
     code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
                                                   (unsigned)left_out[index], kLeftOut - index, 0);

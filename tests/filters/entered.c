@@ -4,9 +4,10 @@
 //   threads   by one of several threads that exist already; ours has no filter
 //   child     by the child of a fork of a program with threads
 //   together  for all threads at once (SECCOMP_FILTER_FLAG_TSYNC), while ours is purging
-//   later     by a thread whose children then are threads: none of ours may start
-// Allowed is what libc's malloc asks for, and what the program does afterwards: sleep and end; `later`
-// starts threads as well.
+//   later     by a program that starts its threads afterwards: none of ours may start
+//   unannounced  the same by a program that may enter a filter without no_new_privs
+// Allowed is what libc's malloc asks for, and what the program does afterwards: sleep and end; the
+// last two start threads as well.
 #define _GNU_SOURCE
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -29,13 +30,14 @@ enum { kSkipped = 77, kBlocks = 256 };
 
 // getrandom: once, by libc's own malloc.
 static const unsigned allocating[] = {
-    SYS_mmap,          SYS_munmap,          SYS_mprotect,  SYS_mremap,    SYS_madvise,
-    SYS_brk,           SYS_futex,           SYS_getrandom, SYS_write,     SYS_exit,
+    SYS_mmap,          SYS_munmap,          SYS_mprotect,  SYS_mremap,     SYS_madvise,
+    SYS_brk,           SYS_futex,           SYS_getrandom, SYS_write,      SYS_exit,
     SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_exit_group, SYS_rt_sigprocmask};
 static const unsigned starting_threads[] = {SYS_clone,           SYS_clone3, SYS_rt_sigaction,
                                             SYS_set_robust_list, SYS_rseq,   SYS_sched_getaffinity};
 
-static unsigned add(struct sock_filter* code, unsigned length, const unsigned* calls, size_t count) {
+static unsigned add(struct sock_filter* code, unsigned length, const unsigned* calls,
+                    size_t count) {
   for (size_t index = 0; index < count; ++index) {
     code[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[index], 0, 1);
     code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -43,17 +45,23 @@ static unsigned add(struct sock_filter* code, unsigned length, const unsigned* c
   return length;
 }
 
-static void enter(unsigned flags, int may_start_threads) {
+static void enter_filter(unsigned flags, int may_start_threads) {
   static struct sock_filter code[80];
-  code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+  code[0] =
+      (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
   unsigned length = add(code, 1, allocating, sizeof allocating / sizeof allocating[0]);
   if (may_start_threads) {
-    length = add(code, length, starting_threads, sizeof starting_threads / sizeof starting_threads[0]);
+    length =
+        add(code, length, starting_threads, sizeof starting_threads / sizeof starting_threads[0]);
   }
   code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
   const struct sock_fprog program = {.len = (unsigned short)length, .filter = code};
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) != 0) _exit(kSkipped);
+}
+
+static void enter(unsigned flags, int may_start_threads) {
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  enter_filter(flags, may_start_threads);
 }
 
 static void rest(long milliseconds) {
@@ -126,7 +134,8 @@ static pthread_t threads[kThreads];
 
 static void start_threads(void) {
   for (int index = 0; index < kThreads; ++index) {
-    CHECK(pthread_create(&threads[index], NULL, work_in_thread, (void*)(uintptr_t)(index + 1)) == 0);
+    CHECK(pthread_create(&threads[index], NULL, work_in_thread, (void*)(uintptr_t)(index + 1)) ==
+          0);
   }
 }
 
@@ -194,6 +203,13 @@ int main(int count, char** arguments) {
     start_one_for_libc();
     churn(1000, 3);
     enter(0, 1);
+    start_threads();
+    work_hard();
+    join_threads();
+  } else if (strcmp(name, "unannounced") == 0) {
+    start_one_for_libc();
+    churn(1000, 3);
+    enter_filter(0, 1);
     start_threads();
     work_hard();
     join_threads();

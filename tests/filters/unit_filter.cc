@@ -1,5 +1,5 @@
-// Owns: a system call filter as systemd's SystemCallFilter= makes it: unit_filter LIST… [~LIST…] -- COMMAND
-// [ARGUMENTS]. Files of names; those behind ~ are taken away again. Any other call kills.
+// Owns: a system call filter as systemd's SystemCallFilter= makes it: unit_filter LIST… [~LIST…] --
+// COMMAND [ARGUMENTS]. Files of names; those behind ~ are taken away again. Any other call kills.
 // Called by: tests/programs/suite.
 // Never: new privileges for COMMAND (NoNewPrivileges=).
 #include <seccomp.h>

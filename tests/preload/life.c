@@ -73,7 +73,8 @@ int main(void) {
   // Our own library too: it stays (nodelete), and its thread hooks with it.
   const char* preload = getenv("LD_PRELOAD");
   if (preload != NULL) {
-    void* again = dlopen(preload, RTLD_NOW);
+    const char* colon = strrchr(preload, ':');
+    void* again = dlopen(colon != NULL ? colon + 1 : preload, RTLD_NOW);
     CHECK(again != NULL);
     dlclose(again);
   }
