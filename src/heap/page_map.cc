@@ -47,10 +47,10 @@ size_t slices_of_metadata(size_t huge_pages) {
 
 // Four times the memory of the machine, so that one region lasts for nearly every process. Where
 // address space is limited, what is reserved is missing elsewhere: a little at first, then steps of
-// a quarter of what there is.
+// an eighth of what there is.
 size_t preferred_region_size(const MemoryLimits& limits, bool in_steps, size_t reserved) {
   constexpr size_t kFirstShare = 16;
-  constexpr size_t kStep = 4;
+  constexpr size_t kStep = 8;
   size_t wanted = std::min(std::bit_ceil(limits.physical_bytes) * 4, kLargestRegion);
   if (limits.address_space_bytes != SIZE_MAX) {
     wanted = std::min(wanted, limits.address_space_bytes / kFirstShare);
