@@ -149,7 +149,7 @@ __attribute__((constructor)) void construct(int, char**, char** environment) {
   exit_key_made = pthread_key_create(&exit_key, on_thread_exit) == 0;
   if (thread_heap() != &kNoHeap) arm_thread_exit();
   if (checks_are_on()) watch_guards();
-  if (modules_are_wanted()) load_modules();
+  if (modules_are_wanted() && !process_status_at_start().has_filter) load_modules();
   if (configuration().verbose) print_configuration(2);
   set_before_waiting(set_up_child_without_handlers);
   pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);

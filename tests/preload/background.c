@@ -3,6 +3,7 @@
 //   background awake               the same, after a few small allocations more
 //   background daemon              the same in a child of fork
 //   background ring                77 where the kernel has no ring for us
+//   background killed              purges under a filter that kills at what is our thread's to call
 //   background confined HOW        purges through a ring, then gives up rights; HOW = filter,
 //   thread,
 //                                  process: a filter that kills at io_uring, another user for this
@@ -21,6 +22,7 @@
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -226,6 +228,32 @@ static int churn_until_worker(int wanted) {
   return 0;
 }
 
+// Not by libc's functions, of which the library would hear.
+static void kill_at_guests(void) {
+  struct sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 440 /* process_madvise */, 2, 0),
+      BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_io_uring_setup, 0, 2),
+      BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_io_uring_register, 1, 0),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+  CHECK(syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  CHECK(syscall(SYS_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static int killed(void) {
+  fill_all();
+  free_every(1);
+  kill_at_guests();
+  for (int round = 0; round < 3; ++round) {
+    fill_all();
+    free_every(1);
+    malloc_trim(0);
+  }
+  return 0;
+}
+
 static int confined(const char* how) {
   if (strcmp(how, "filter") != 0 && getuid() != 0) return 77;
   CHECK(churn_until_worker(1));
@@ -235,15 +263,7 @@ static int confined(const char* how) {
   int status;
   CHECK(waitpid(child, &status, 0) == child && status == 0);
   if (strcmp(how, "filter") == 0) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SYS_io_uring_setup, 0, 2),
-        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, SYS_io_uring_register, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-    const struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    kill_at_guests();
   } else if (strcmp(how, "thread") == 0) {
     CHECK(syscall(SYS_setresuid, 65534, 65534, 65534) == 0);
   } else {
@@ -425,6 +445,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "idle") == 0 && argc > 2) return idle(argv[2]);
   if (strcmp(what, "awake") == 0) return awake();
   if (strcmp(what, "ring") == 0) return ring();
+  if (strcmp(what, "killed") == 0) return killed();
   if (strcmp(what, "confined") == 0 && argc > 2) return confined(argv[2]);
   if (strcmp(what, "daemon") == 0) return daemon_idle();
   if (strcmp(what, "refuse") == 0 && argc > 3) return refused(atoi(argv[2]), argv[3]);
@@ -433,8 +454,9 @@ int main(int argc, char** argv) {
   if (strcmp(what, "descriptors") == 0) return descriptors();
   if (strcmp(what, "unshare") == 0) return unshared();
   if (strcmp(what, "limit") == 0) return limited();
-  fprintf(stderr,
-          "usage: background "
-          "idle|awake|ring|confined|daemon|refuse|churn|child|descriptors|unshare|limit …\n");
+  fprintf(
+      stderr,
+      "usage: background "
+      "idle|awake|ring|killed|confined|daemon|refuse|churn|child|descriptors|unshare|limit …\n");
   return 2;
 }

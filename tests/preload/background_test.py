@@ -76,6 +76,7 @@ for way, settings in ways.items():
         cases.append((f"awake, {way}", ["awake"], settings))
 for rung in RUNGS:
     settings = {"HAKMEM_PURGE": rung}
+    cases.append((f"under a filter, purge by {rung}", ["killed"], settings))
     cases.append((f"purge by {rung}", ["churn"], settings))
     for error in (errno.EPERM, errno.ENOSYS, errno.EINVAL):
         cases += [(f"{what} of purging by {rung}, refused with {errno.errorcode[error]}",

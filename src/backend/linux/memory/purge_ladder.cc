@@ -48,10 +48,10 @@ bool is_proved(PurgeRung which) {
          (proved_rungs.load(std::memory_order_relaxed) & bit_of(which)) != 0;
 }
 
-// The rung as far as the calling thread may use it: a ring is made and entered by ours alone.
+// The rung as far as the calling thread may use it: what filters kill for is called by ours alone.
 PurgeRung rung_of_thread() {
   const PurgeRung now = purge_rung();
-  return now == PurgeRung::kRing && !has_own_descriptors() ? PurgeRung::kMadvise : now;
+  return now < PurgeRung::kMadvise && !has_own_descriptors() ? PurgeRung::kMadvise : now;
 }
 
 size_t purge_through_ring(const AddressRange* ranges, size_t count) {
@@ -70,7 +70,7 @@ size_t purge_by_ladder(const AddressRange* ranges, size_t count) {
     if (done == count) return count;
   }
   bool refused = false;
-  if (purge_rung() == PurgeRung::kProcessMadvise) {
+  if (rung_of_thread() == PurgeRung::kProcessMadvise) {
     // One range alone costs less by the older call.
     if (count - done > 1) {
       const PurgeVector purge = vector_purge.load(std::memory_order_relaxed);

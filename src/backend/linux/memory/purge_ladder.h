@@ -14,8 +14,9 @@ namespace hakmem {
 // that it has purged what it has not (emulators), is not asked again in this process.
 enum class PurgeRung : uint8_t {
   // Only where they are asked for: who registers memory with devices (RDMA, MPI) puts himself in
-  // front of libc's madvise to hear of pages that go, and of these he hears nothing.
-  kRing,            // io_uring, on our own thread alone; elsewhere madvise
+  // front of libc's madvise to hear of pages that go, and of these he hears nothing. On our own
+  // thread alone; on all others it is madvise.
+  kRing,            // io_uring
   kProcessMadvise,  // process_madvise(2) on the process itself: many ranges, one call; Linux 6.15
   kMadvise,         // madvise(2), range by range
   kNone,            // memory is not given back
