@@ -29,6 +29,7 @@ constexpr size_t kMostLeftToThread = size_t{16} << 20;
 constexpr size_t kWorthAThread = size_t{4} << 20;
 
 constinit std::atomic<bool> allowed{false};
+constinit std::atomic<bool> confined{false};
 
 // unshare(CLONE_NEWUSER) and its like fail in a process of several threads, and one ends when its
 // last thread does: ours is there only while the program has threads itself.
@@ -109,7 +110,12 @@ void prepare_background() {
   if (settings.has(Feature::bigcache)) page_heap.set_helper(hand_over);
 }
 
+bool is_confined() {
+  return confined.load(std::memory_order_relaxed);
+}
+
 void confine() {
+  confined.store(true, std::memory_order_relaxed);
   purge_by_madvise_at_most();
   allowed.store(false, std::memory_order_seq_cst);
   stop_background_thread();

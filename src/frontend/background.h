@@ -14,6 +14,7 @@ void make_background_thread();
 // The program is about to install a filter, or runs under one: when this returns there is no thread
 // of ours any more and none will be made, and purges are what libc's malloc calls, for good.
 void confine();
+bool is_confined();
 
 // A thread of the program has ended: ours ends before the program is alone, and before this
 // returns.

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backend/linux/guest/process_limits.h"
+#include "frontend/background.h"
 #include "frontend/checks.h"
 #include "frontend/direct_maps.h"
 #include "frontend/huge_pages.h"
@@ -25,6 +26,11 @@ constexpr size_t kCounters = 0
     ;
 constexpr size_t kGauges = 23;
 static_assert(kCounters + kGauges <= kMostStatistics);
+
+// A program under a filter may be killed for asking.
+uint64_t from_files(uint64_t (*read)()) {
+  return is_confined() ? kUnknownValue : read();
+}
 
 }  // namespace
 
@@ -61,12 +67,12 @@ size_t collect_statistics(Statistic* statistics) {
       {"allocated", heap.allocated_bytes, "bytes in live blocks"},
       {"active", heap.active_bytes, "bytes of slabs and extents with live blocks"},
       {"metadata", heap.metadata_bytes, "bytes committed for descriptors and heaps"},
-      {"resident", process_resident_bytes(), "bytes of the process in memory"},
+      {"resident", from_files(process_resident_bytes), "bytes of the process in memory"},
       {"mapped", heap.mapped_bytes, "bytes committed for data"},
       {"retained", heap.retained_bytes, "bytes free and kept backed for reuse"},
       {"lazily_freed", heap.lazily_freed_bytes, "of retained, bytes that the kernel may take"},
-      {"thp", bytes_on_huge_pages(), "bytes of promoted memory that lie on huge pages"},
-      {"page_faults", process_page_faults(), "page faults of the process without a file"},
+      {"thp", from_files(bytes_on_huge_pages), "bytes of promoted memory that lie on huge pages"},
+      {"page_faults", from_files(process_page_faults), "page faults of the process without a file"},
       {"extent_cache_hits", heap.all_extent_cache_hits(),
        "extents served from the thread's own freed ones"},
       {"extent_hits_256k", hits(0, k256KiB), "of those, up to 256 KiB"},

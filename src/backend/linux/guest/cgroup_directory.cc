@@ -137,6 +137,14 @@ bool PathBuffer::append_unescaped(Text piece) {
 
 namespace {
 
+// By calls that a filter allows under which a program can be loaded.
+bool exists(const char* path) {
+  const long descriptor = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  system_call(SYS_close, descriptor);
+  return true;
+}
+
 // Where systemd and containers mount it. Reading all mounts takes the kernel longer than all else
 // that is read at start.
 bool find_in_usual_place(CgroupFiles files, CgroupVersion version, CgroupScratch& scratch,
@@ -154,7 +162,7 @@ bool find_in_usual_place(CgroupFiles files, CgroupVersion version, CgroupScratch
   if (!directory.path.append(group)) return false;
   scratch.file.truncate(0);
   return scratch.file.append(directory.path.view()) && scratch.file.append(mark) &&
-         system_call(SYS_faccessat, AT_FDCWD, scratch.file.text, F_OK) == 0;
+         exists(scratch.file.text);
 }
 
 }  // namespace
@@ -185,7 +193,7 @@ bool find_cgroup_directory(CgroupFiles files, CgroupVersion version, CgroupScrat
     if (!scratch.file.append(files.root) || !scratch.file.append_unescaped(mount.point)) continue;
     const size_t top_length = scratch.file.length;
     if (!scratch.file.append(below)) continue;
-    if (system_call(SYS_faccessat, AT_FDCWD, scratch.file.text, F_OK) != 0) continue;
+    if (!exists(scratch.file.text)) continue;
     best = rank;
     directory.path.truncate(0);
     directory.path.append(scratch.file.view());
