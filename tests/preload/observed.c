@@ -71,6 +71,8 @@ static void print_once(const char* line) {
 
 static void note(pid_t thread, const char* library, const struct __ptrace_syscall_info* call) {
   const uint64_t number = call->entry.nr;
+  // The kernel's own, after it was stopped for us.
+  if (number == SYS_restart_syscall) return;
   // The program says that it has begun.
   if (number == SYS_close && (int)call->entry.args[0] == -4242) {
     has_begun = 1;
