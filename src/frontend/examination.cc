@@ -96,10 +96,11 @@ Finding examine(const ThreadHeap* heap, const void* address) {
 
 Finding find_damage(const ThreadHeap* heap) {
   PageMap& map = page_heap.map();
+  const PageMap::Walk walk(map);
   for (uint32_t index = 0; heap != nullptr && index < map.regions(); ++index) {
     const Region& region = map.region(index);
-    const uintptr_t bytes = region.limit_offset.load(std::memory_order_acquire);
-    for (uint32_t slice = 0; slice < bytes >> kSliceShift; ++slice) {
+    const size_t slices = region.known_bytes() >> kSliceShift;
+    for (uint32_t slice = 0; slice < slices; ++slice) {
       const Finding finding = find_damage_in(heap, *region.span_at(slice));
       if (finding.wrong != nullptr) return finding;
     }

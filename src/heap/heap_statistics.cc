@@ -48,10 +48,10 @@ HeapStatistics heap_statistics() {
   HeapStatistics sum{};
   size_t cached_bytes = 0;
   PageMap& map = page_heap.map();
+  const PageMap::Walk walk(map);
   for (uint32_t index = 0; index < map.regions(); ++index) {
     const Region& region = map.region(index);
-    const auto slices =
-        static_cast<uint32_t>(region.limit_offset.load(std::memory_order_acquire) >> kSliceShift);
+    const auto slices = static_cast<uint32_t>(region.known_bytes() >> kSliceShift);
     for (uint32_t slice = 0; slice < slices; ++slice) {
       const Span& span = *region.span_at(slice);
       const size_t bytes = Slices{span.slices}.bytes();

@@ -11,7 +11,8 @@
 //                                fresh address space, from the start of a huge page
 //         grow, commit           page_heap_grow.cc
 //     carry_out                  page_heap_move.cc: memory for it from elsewhere
-//     meet_address_space_limit, purge_down_to   when memory is short; each once more
+//     meet_address_space_limit, purge_down_to, give_back_free_regions
+//                              when memory is short; each once more
 //   free
 //     look_ahead                 page_heap_outlook.cc: what is known of its next use
 //     give_back, heed
@@ -59,7 +60,8 @@ Span* PageHeap::allocate(Slices length, Slices alignment, Backing backing) {
   }
   // Retained memory may be what stands in the way (commit charge, cgroup limits).
   purge_down_to({0});
-  return try_allocate(length, alignment, backing);
+  if (Span* span = try_allocate(length, alignment, backing)) return span;
+  return give_back_free_regions() ? try_allocate(length, alignment, backing) : nullptr;
 }
 
 Span* PageHeap::try_allocate(Slices length, Slices alignment, Backing backing) {
@@ -376,7 +378,7 @@ bool PageHeap::next_promoted(PromotedPosition& position, AddressRange& run) {
     };
     uint32_t& index = position.index;
     while (index < region.watermark && !is_promoted(index)) ++index;
-    if (index == region.watermark) continue;
+    if (index >= region.watermark) continue;
     const uint32_t first = index;
     while (index < region.watermark && is_promoted(index)) ++index;
     run = {.start = address_of(region.huge_pages[first]),

@@ -67,6 +67,8 @@ class PageHeap {
   // The same, if the kernel says that the process has more than it may have: whoever was refused
   // memory may try again.
   bool meet_address_space_limit();
+  // The same with all regions that nothing is used of, contents and all. The first one stays.
+  bool give_back_free_regions();
 
   // Purges until at most `target` stays retained; returns the bytes given back.
   size_t purge_down_to(Slices target);
@@ -205,7 +207,8 @@ class PageHeap {
   }
   Slices retained() const { return retained(Backing::kSmallPages) + retained(Backing::kHugePage); }
   Slices lazily_freed() const { return {lazily_freed_.load(std::memory_order_relaxed)}; }
-  Region* region_with_room(HugePages room);
+  Region* region_with_room(HugePages room, bool* added = nullptr);
+  static bool is_wholly_free(const Region& region);
   // The fullest huge page that has room, among the first few those whose room is backed already.
   HugePage* find_huge_page(const Request& request, uint32_t allowed_starts, Growth growth) const;
   bool add_huge_page(Backing backing);

@@ -16,22 +16,23 @@ constexpr uint32_t kSmallestPromotedStep = 4;
 
 // One more huge page in the bins; from a new region, what its metadata left of one.
 bool PageHeap::add_huge_page(Backing backing) {
-  const uint32_t regions = map_.regions();
-  Region* region = region_with_room({1});
+  bool added = false;
+  Region* region = region_with_room({1}, &added);
   if (region == nullptr) return false;
-  const bool left_by_metadata = map_.regions() != regions && backing == Backing::kSmallPages;
+  const bool left_by_metadata = added && backing == Backing::kSmallPages;
   return left_by_metadata || grow(*region, {1}, backing);
 }
 
-Region* PageHeap::region_with_room(HugePages room) {
+Region* PageHeap::region_with_room(HugePages room, bool* added) {
   for (uint32_t index = map_.regions(); index-- > 0;) {
     Region& region = map_.region(index);
     if (region.total - region.watermark >= room.count) return &region;
   }
-  if (!map_.add_region(*backend_, room)) return nullptr;
-  Region& region = map_.region(map_.regions() - 1);
-  update_bin(region.huge_pages[region.watermark - 1]);
-  return region.total - region.watermark >= room.count ? &region : nullptr;
+  Region* region = map_.add_region(*backend_, room);
+  if (region == nullptr) return nullptr;
+  if (added != nullptr) *added = true;
+  update_bin(region->huge_pages[region->watermark - 1]);
+  return region->total - region->watermark >= room.count ? region : nullptr;
 }
 
 // Promoted memory grows in steps of half of what there is: where the two backings meet, the kernel
@@ -64,6 +65,27 @@ bool PageHeap::meet_address_space_limit() {
   void* reserved = map_.any_reserved_page();
   return reserved != nullptr && backend_->address_space_is_refused(reserved) &&
          map_.give_back_reservation(*backend_);
+}
+
+// What lies free in one region serves no span that is longer than the region.
+bool PageHeap::give_back_free_regions() {
+  LockGuard guard(lock_);
+  if (claims_in_flight_ != 0) return false;
+  bool some = false;
+  for (uint32_t index = 0; index < map_.regions(); ++index) {
+    Region& region = map_.region(index);
+    if (is_wholly_free(region) && map_.drop_region(*backend_, region)) some = true;
+  }
+  if (some) recount();
+  return some;
+}
+
+bool PageHeap::is_wholly_free(const Region& region) {
+  uint32_t used = 0;
+  for (uint32_t index = 0; index < region.watermark; ++index) {
+    used += slices_in(region.huge_pages[index].used);
+  }
+  return region.total != 0 && used == region.metadata_slices;
 }
 
 bool PageHeap::commit(Region& region, uint32_t slice, Slices length) {

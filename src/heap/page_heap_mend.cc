@@ -8,6 +8,7 @@ namespace hakmem {
 __thread uint32_t claims_in_hand __attribute__((tls_model("initial-exec"))) = 0;
 
 void PageHeap::after_fork_in_child() {
+  map_.end_walks();
   const bool torn = lock_.take_from_lost_thread();
   // A signal handler forked: the calling thread goes on with what it holds when the handler ends.
   if (lock_.is_mine() || claims_in_hand != 0) return;
@@ -26,7 +27,7 @@ void PageHeap::recount() {
   claims_in_flight_ = 0;
   displaced_ = 0;
   committed_ = promoted_ = {};
-  map_.publish_watermarks();
+  map_.mend();
   const bool charged = is_charged();
   uint32_t used = 0;
   for (uint32_t region = 0; region < map_.regions(); ++region) {

@@ -169,7 +169,7 @@ size_t PageHeap::claim_swept(Sweep& sweep, Claim* claims, size_t capacity) {
 }
 
 HugePage& PageHeap::next_to_sweep() {
-  if (sweep_index_ >= map_.region(sweep_region_).watermark) {
+  while (sweep_index_ >= map_.region(sweep_region_).watermark) {
     sweep_index_ = 0;
     sweep_region_ = (sweep_region_ + 1) % map_.regions();
   }

@@ -37,7 +37,7 @@ PageHeap::Settled PageHeap::next_settled(AddressRange& page) {
       return some ? Settled::kSettling : Settled::kNone;
     }
     const Region& region = map_.region(settling_region_);
-    if (settling_index_ == region.watermark) {
+    if (settling_index_ >= region.watermark) {
       settling_index_ = 0;
       ++settling_region_;
       continue;
@@ -65,6 +65,7 @@ bool PageHeap::settles(const Region& region, HugePage& page) {
 void PageHeap::collapsed(const AddressRange& page) {
   LockGuard guard(lock_);
   const Span* span = map_.find(page.start);
+  if (span == nullptr) return;
   Region& region = map_.region_of(span);
   HugePage& huge = region.huge_pages[PageMap::slice_in(region, span) / kSlicesPerHugePage];
   // Some of it was freed meanwhile, and may have been purged or moved since.

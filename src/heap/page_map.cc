@@ -85,14 +85,22 @@ bool commit_huge_pages(const Backend& backend, Region& region, size_t needed) {
   return true;
 }
 
+// Its slot may be used again. A child of a fork that finds no total finds nothing in it.
+void forget(Region& region) {
+  region.total = 0;
+  keep_store_order();
+  region.watermark = region.spans_ready = region.pages_ready = region.metadata_slices = 0;
+  keep_store_order();
+}
+
 }  // namespace
 
 Span* PageMap::find(const void* address) const {
   const uint32_t count = regions();
   for (uint32_t index = 0; index < count; ++index) {
     const Region& region = regions_[index];
-    const uintptr_t offset = reinterpret_cast<uintptr_t>(address) - region.base;
-    if (offset < region.limit_offset.load(std::memory_order_relaxed)) {
+    uintptr_t offset;
+    if (region.holds(reinterpret_cast<uintptr_t>(address), offset)) {
       return region.span_at(static_cast<uint32_t>(offset >> kSliceShift));
     }
   }
@@ -108,16 +116,18 @@ void* PageMap::start_of(const Span* span) const {
 Region& PageMap::region_of(const Span* span) {
   const uint32_t count = regions();
   uint32_t index = 0;
-  while (index + 1 < count && reinterpret_cast<uintptr_t>(span) - regions_[index].base >=
-                                  HugePages{regions_[index].total}.bytes()) {
+  uintptr_t offset;
+  while (index + 1 < count && !regions_[index].holds(reinterpret_cast<uintptr_t>(span), offset)) {
     ++index;
   }
   return regions_[index];
 }
 
-bool PageMap::add_region(const Backend& backend, HugePages room) {
-  const uint32_t index = count_.load(std::memory_order_relaxed);
-  if (index == kMaximumRegions) return false;
+Region* PageMap::add_region(const Backend& backend, HugePages room) {
+  const uint32_t regions = count_.load(std::memory_order_relaxed);
+  uint32_t index = 0;
+  while (index < regions && regions_[index].total != 0) ++index;
+  if (index == kMaximumRegions) return nullptr;
   const size_t needed_pages = room.count + size_t{1};
   // The metadata of a region takes part in what it needs metadata for.
   const size_t smallest = round_up(
@@ -130,7 +140,7 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
     bytes = std::max(round_down(bytes / 2, kHugePageSize), smallest);
     base = backend.reserve(bytes, kHugePageSize);
   }
-  if (base == nullptr) return false;
+  if (base == nullptr) return nullptr;
 
   Region& region = regions_[index];
   region.watermark = region.spans_ready = region.pages_ready = 0;  // a lost thread's, perhaps
@@ -144,8 +154,8 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   const auto metadata_pages = static_cast<uint32_t>(metadata_slices / kSlicesPerHugePage);
   if (!raise_watermark(backend, region, HugePages{metadata_pages + 1})) {
     backend.release(base, bytes);
-    region.watermark = region.spans_ready = region.pages_ready = 0;
-    return false;
+    forget(region);
+    return nullptr;
   }
   for (uint32_t page = 0; page < metadata_pages; ++page)
     region.huge_pages[page].used = ~uint32_t{0};
@@ -153,11 +163,11 @@ bool PageMap::add_region(const Backend& backend, HugePages room) {
   if (index == 0) {
     base_ = region.base;
     marks_ = mark_of(*region.span_at(0));
-    limit_.store(region.limit_offset >> kBlockShift, std::memory_order_release);
+    limit_.store(region.known_bytes() >> kBlockShift, std::memory_order_release);
   }
-  count_.store(index + 1, std::memory_order_release);
+  if (index == regions) count_.store(index + 1, std::memory_order_release);
   count(counters.regions_reserved);
-  return true;
+  return &region;
 }
 
 bool PageMap::raise_watermark(const Backend& backend, Region& region, HugePages more) {
@@ -173,9 +183,9 @@ bool PageMap::raise_watermark(const Backend& backend, Region& region, HugePages 
   }
   keep_store_order();
   region.watermark = target;
-  region.limit_offset.store(HugePages{target}.bytes(), std::memory_order_release);
+  region.publish();
   if (&region == regions_.data() && count_.load(std::memory_order_relaxed) > 0) {
-    limit_.store(region.limit_offset >> kBlockShift, std::memory_order_release);
+    limit_.store(region.known_bytes() >> kBlockShift, std::memory_order_release);
   }
   return true;
 }
@@ -193,6 +203,8 @@ bool PageMap::give_back_reservation(const Backend& backend) {
     keep_store_order();
     backend.release(reinterpret_cast<void*>(region.base + HugePages{region.watermark}.bytes()),
                     HugePages{total - region.watermark}.bytes());
+    // Of the others, which may be dropped as a whole, it is little.
+    if (index != 0) continue;
     const uintptr_t behind = region.descriptors + region.spans_ready;
     const uintptr_t end = region.descriptors + span_array_bytes(total);
     if (end > behind) backend.release(reinterpret_cast<void*>(behind), end - behind);
@@ -202,6 +214,19 @@ bool PageMap::give_back_reservation(const Backend& backend) {
     }
   }
   return some;
+}
+
+bool PageMap::drop_region(const Backend& backend, Region& region) {
+  if (&region == regions_.data()) return false;
+  const uintptr_t known = region.known.exchange(0);
+  if (walks_.load() != 0) {
+    region.known.store(known, std::memory_order_release);
+    return false;
+  }
+  const size_t bytes = HugePages{region.total}.bytes();
+  forget(region);
+  backend.release(reinterpret_cast<void*>(region.base), bytes);
+  return true;
 }
 
 void* PageMap::any_reserved_page() const {
@@ -230,11 +255,12 @@ Slices PageMap::metadata_slices() const {
   return sum;
 }
 
-void PageMap::publish_watermarks() {
+void PageMap::mend() {
   for (uint32_t index = 0; index < regions(); ++index) {
-    const size_t bytes = HugePages{regions_[index].watermark}.bytes();
-    regions_[index].limit_offset.store(bytes, std::memory_order_release);
-    if (index == 0) limit_.store(bytes >> kBlockShift, std::memory_order_release);
+    Region& region = regions_[index];
+    if (region.total == 0) region.watermark = region.metadata_slices = 0;
+    region.publish();
+    if (index == 0) limit_.store(region.known_bytes() >> kBlockShift, std::memory_order_release);
   }
 }
 

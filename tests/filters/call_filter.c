@@ -1,10 +1,10 @@
 // Owns: a system call filter that a preloaded library enters just before main, when the allocator
 // has started. From the environment:
 //   CALL_FILTER_ALLOW=FILE   numbers of calls that the process may make; any other kills it
-//   CALL_FILTER_OWN=FILE     numbers that the instructions of libhakmem.so may make; any other
-//   kills CALL_FILTER_COLD=1       without an allocation before CALL_FILTER_REPORT=1     SIGSYS
-//   instead, with a line on stderr that names call and place CALL_FILTER_RECORD=FILE  no filter:
-//   adds the numbers of all calls that are made, call_recorder.h
+//   CALL_FILTER_OWN=FILE     numbers that the instructions of libhakmem.so may make; any other kills
+//   CALL_FILTER_COLD=1       without an allocation before
+//   CALL_FILTER_REPORT=1     SIGSYS instead, with a line on stderr that names call and place
+//   CALL_FILTER_RECORD=FILE  no filter: adds the numbers of all calls that are made, call_recorder.h
 // Called by: the dynamic loader; LD_PRELOAD has it in front of libhakmem.so.
 // Never: an allocation, a file left open.
 #define _GNU_SOURCE
@@ -82,7 +82,11 @@ static unsigned read_numbers(const char* path, unsigned* numbers) {
 
 static void allow_listed(const char* path) {
   static unsigned numbers[kMostNumbers];
-  const unsigned count = read_numbers(path, numbers);
+  unsigned count = read_numbers(path, numbers);
+  if (count + 2 > kMostNumbers) fail("a list is too long");
+  // For what the process executes, where this library enters a filter of its own.
+  numbers[count++] = SYS_seccomp;
+  numbers[count++] = SYS_prctl;
   load(offsetof(struct seccomp_data, nr));
   for (unsigned index = 0; index < count; ++index) {
     add(BPF_JMP | BPF_JEQ | BPF_K, numbers[index], 0, 1);
@@ -192,7 +196,6 @@ static int main_under_filter(int count, char** arguments, char** environment) {
       sigaction(SIGSYS, &action, NULL);
     }
     if (getenv("CALL_FILTER_COLD") == NULL) free(malloc(1));
-    // Without the right to, only a process that can gain none.
     // As libseccomp does: who announces no filter is noticed later.
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (own != NULL) {

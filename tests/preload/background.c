@@ -33,6 +33,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -101,13 +102,16 @@ static void have_had_a_thread(void) {
   CHECK(pthread_join(thread, NULL) == 0);
 }
 
-// A process that writes a byte into a pipe after `milliseconds`; the end to read from.
+// A process that writes a byte `milliseconds` after it was sent one, through a pair of sockets; our
+// end of them.
 static int byte_after(int milliseconds) {
   int ends[2];
-  CHECK(pipe(ends) == 0);
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
   pid_t child = fork();
   CHECK(child >= 0);
   if (child == 0) {
+    char byte;
+    if (read(ends[1], &byte, 1) != 1) _exit(1);
     poll(NULL, 0, milliseconds);
     _exit(write(ends[1], "x", 1) == 1 ? 0 : 1);
   }
@@ -130,12 +134,12 @@ static int sleep_in(const char* call, int end) {
            errno == ETIMEDOUT;
   }
   char byte;
-  return read(end, &byte, 1) == 1;
+  return write(end, "x", 1) == 1 && read(end, &byte, 1) == 1;
 }
 
 static int idle(const char* call) {
   have_had_a_thread();
-  int end = strcmp(call, "read") == 0 ? byte_after(kSlept + 500) : -1;
+  int end = strcmp(call, "read") == 0 ? byte_after(kSlept) : -1;
   fill_all();
   size_t peak = resident();
   free_every(1);

@@ -192,8 +192,8 @@ static int threads(void) {
       pthread_barrier_wait(&together);
       const pid_t grandchild = fork();
       if (grandchild == 0) {
-        find_functions(dlopen(LIBRARY, RTLD_NOW | RTLD_DEEPBIND));
-        take(malloc(100));
+        // No opening here: libc's loader stands in the middle of one.
+        free(malloc(100));
         _exit(0);
       }
       for (int k = 0; k < kThreads; ++k) pthread_join(thread[k], NULL);

@@ -18,7 +18,7 @@ int main(void) {
   for (int count = 0; count < 2; ++count) {
     CHECK(pthread_create(&thread, NULL, allocate_for_ever, NULL) == 0);
   }
-  for (int count = 0; count < 1000; ++count) {
+  for (int count = 0; count < 300; ++count) {
     const pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) _exit(0);

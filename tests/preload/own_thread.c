@@ -55,7 +55,7 @@ static int threads_of_process(void) {
 }
 
 static void* work(void* unused) {
-  churn(20);
+  churn(5);
   return unused;
 }
 

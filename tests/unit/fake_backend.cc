@@ -16,9 +16,16 @@ namespace {
 
 void* reserve(size_t bytes, size_t alignment) {
   if (fake.reserves_until_failure == 0 || bytes > fake.largest_reservation) return nullptr;
+  if (bytes > fake.address_space) return nullptr;
+  fake.address_space -= bytes;
   --fake.reserves_until_failure;
   ++fake.reservations;
   return kLinuxBackend.reserve(bytes, alignment);
+}
+
+void release(void* start, size_t bytes) {
+  fake.address_space += bytes;
+  kLinuxBackend.release(start, bytes);
 }
 
 bool is_refused() {
@@ -104,6 +111,7 @@ bool commit_is_charged() {
 Backend make() {
   Backend backend = kLinuxBackend;
   backend.reserve = reserve;
+  backend.release = release;
   backend.commit = commit;
   backend.decommit = decommit;
   backend.promote = promote;

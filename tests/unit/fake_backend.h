@@ -14,6 +14,7 @@ struct FakeBackend {
   size_t commits_until_failure = SIZE_MAX;
   size_t reserves_until_failure = SIZE_MAX;
   size_t largest_reservation = SIZE_MAX;
+  size_t address_space = SIZE_MAX;  // bytes that may still be reserved
   bool refuse_purge = false;
   bool refuse_move = false;
   bool lose_move = false;  // the target is inaccessible afterwards

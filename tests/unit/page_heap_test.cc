@@ -652,6 +652,39 @@ TEST_F(PageHeapTest, MoreRegionsWhenTheFirstIsFull) {
   EXPECT_NE(heap_.allocate({kSlicesPerHugePage}), nullptr);
 }
 
+// Free memory of small regions serves what is longer than each of them.
+TEST_F(PageHeapTest, FreeRegionsMakeRoomForALongerSpan) {
+  constexpr Slices kShort{2 * kSlicesPerHugePage};
+  constexpr Slices kLong{10 * kSlicesPerHugePage};
+  fake.address_space = size_t{64} << 20;
+  for (int round = 0; round < 100; ++round) {
+    fake.largest_reservation = size_t{8} << 20;
+    std::vector<Span*> spans;
+    while (Span* span = heap_.allocate(kShort)) {
+      memset(start(span), round, kShort.bytes());
+      spans.push_back(span);
+    }
+    fake.largest_reservation = SIZE_MAX;
+    ASSERT_GE(spans.size(), 6u);
+    EXPECT_EQ(heap_.allocate(kLong), nullptr);
+    // One that is used keeps its region.
+    Span* kept = spans[spans.size() / 2];
+    for (Span* span : spans) {
+      EXPECT_EQ(heap_.map().find(start(span) + 100), span);
+      EXPECT_EQ(start(span)[kShort.bytes() - 1], static_cast<char>(round));
+      if (span != kept) heap_.free(span);
+    }
+    Span* longer = heap_.allocate(kLong);
+    ASSERT_NE(longer, nullptr);
+    memset(start(longer), 1, kLong.bytes());
+    EXPECT_EQ(start(kept)[kShort.bytes() - 1], static_cast<char>(round));
+    EXPECT_EQ(heap_.verify(), nullptr);
+    heap_.free(longer);
+    heap_.free(kept);
+  }
+  EXPECT_LE(heap_.map().regions(), 8u);
+}
+
 TEST_F(PageHeapTest, ChargedCommitIsGivenBack) {
   fake.commit_is_charged = true;
   Span* span = heap_.allocate({kSlicesPerHugePage * 3});

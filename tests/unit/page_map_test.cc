@@ -34,7 +34,7 @@ TEST(PageMap, ForeignAddressesAreNotFound) {
   Span* span = heap.allocate({1});
   const PageMap& map = heap.map();
   const Region& region = map.region(0);
-  const uintptr_t limit = region.base + region.limit_offset;
+  const uintptr_t limit = region.base + region.known_bytes();
   const uintptr_t addresses[] = {0,
                                  16,
                                  region.base - 16,

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
 #include "backend/linux/memory/own_descriptors.h"
 #include "base/system_call.h"
@@ -18,6 +19,7 @@ namespace {
 
 constinit std::atomic<PurgeRung> rung{PurgeRung::kMadvise};
 constinit std::atomic<uint32_t> proved_rungs{0};  // a bit for each
+constinit std::atomic<uint32_t> unproved_purges{0};
 constinit std::atomic<PurgeVector> ring_purge{nullptr};
 constinit std::atomic<PurgeVector> vector_purge{nullptr};
 
@@ -109,6 +111,13 @@ void prove_rung() {
   }
 }
 
+// A filter refuses for ever, mlockall(MCL_FUTURE) until it is taken back: asked ever more rarely.
+bool is_time_to_prove() {
+  constexpr uint32_t kMostBetween = 1024;
+  const uint32_t purges = unproved_purges.fetch_add(1, std::memory_order_relaxed);
+  return std::has_single_bit(purges % kMostBetween) || purges % kMostBetween == 0;
+}
+
 }  // namespace
 
 void start_purging_at(PurgeRung first) {
@@ -153,12 +162,13 @@ int advise_by_name(void* start, size_t bytes, int advice) {
 }
 
 size_t purge_ranges(const AddressRange* ranges, size_t count) {
-  PurgeRung tried;
-  do {
-    tried = rung_of_thread();
-    if (!is_proved(tried)) prove_rung();
-  } while (rung_of_thread() != tried);
-  return purge_by_ladder(ranges, count);
+  for (;;) {
+    const PurgeRung tried = rung_of_thread();
+    if (is_proved(tried)) return purge_by_ladder(ranges, count);
+    if (!is_time_to_prove()) return 0;
+    prove_rung();
+    if (!is_proved(tried) && rung_of_thread() == tried) return 0;
+  }
 }
 
 bool lazily_free_range(void* start, size_t bytes) {
