@@ -6,34 +6,16 @@
 #include <dlfcn.h>
 #include <sys/auxv.h>
 
-#include <atomic>
-
 #include "base/bits.h"
 #include "frontend/configuration.h"
 #include "frontend/libc_names.h"
-#include "frontend/loaded_library.h"
+#include "frontend/next_function.h"
 
 namespace hakmem {
 namespace {
 
-constinit std::atomic<void*> next_dlopen{nullptr};
-constinit std::atomic<void*> next_dlmopen{nullptr};
-
-void* open_nothing() {
-  return nullptr;
-}
-
-// The next in the loader's order, not libc's: another preloaded library may be waiting for its
-// turn. dlsym is for a copy of us that lives in a namespace of its own.
-void* find_next(std::atomic<void*>& kept, const char* name) {
-  void* next = kept.load(std::memory_order_relaxed);
-  if (HAKMEM_LIKELY(next != nullptr)) return next;
-  next = LoadedLibrary::next_to_define(name);
-  if (next == nullptr) next = dlsym(RTLD_NEXT, name);
-  if (next == nullptr) next = reinterpret_cast<void*>(&open_nothing);
-  kept.store(next, std::memory_order_relaxed);
-  return next;
-}
+constinit NextFunction next_dlopen("dlopen");
+constinit NextFunction next_dlmopen("dlmopen");
 
 bool blocks_may_be_ours() {
   return configuration().has(Feature::pool) || configuration().has(Feature::mmap);
@@ -59,12 +41,12 @@ int flags_to_pass(int flags) {
 }  // namespace
 
 Opening hakmem_before_dlopen(int flags) {
-  return {find_next(next_dlopen, "dlopen"), flags_to_pass(flags)};
+  return {next_dlopen.address(), flags_to_pass(flags)};
 }
 
 // A new namespace has a libc of its own, and its libraries never see us.
 Opening hakmem_before_dlmopen(long name_space, int flags) {
-  return {find_next(next_dlmopen, "dlmopen"),
+  return {next_dlmopen.address(),
           name_space == LM_ID_BASE ? flags_to_pass(flags) : flags};
 }
 

@@ -1,9 +1,10 @@
 // Owns: the functions by which a program tells the kernel what concerns its allocator: limits of
 // address space, locked memory, filters.
 // Called by: the program; libraries such as libseccomp.
-// Never: a call withheld, or changed: each is made as libc makes it. A program that makes the
-// system call itself is noticed later: at the next slow path, or by the thread of ours.
+// Never: a call withheld, or changed: each is made as libc makes it. A program whose own
+// instructions make the system call is noticed later: at the next slow path, or by the thread of ours.
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 #include "base/system_call.h"
 #include "frontend/background.h"
 #include "frontend/export.h"
+#include "frontend/next_function.h"
 #include "heap/page_heap.h"
 
 using namespace hakmem;
@@ -24,6 +26,12 @@ int call(long number, Arguments... arguments) {
   if (result >= 0) return static_cast<int>(result);
   errno = static_cast<int>(-result);
   return -1;
+}
+
+// Who installs a filter announces it first (seccomp(2)), and then it may be too late: a thread of
+// ours might be killed for looking.
+bool precedes_filter(long option) {
+  return option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP;
 }
 
 void note_locking() {
@@ -43,7 +51,17 @@ int set_limit(pid_t process, int resource, const Limit* limit, Limit* before) {
   return result;
 }
 
+constinit NextFunction next_syscall("syscall");
+
 }  // namespace
+
+// Where the exported syscall goes on (syscall.cc, in assembly).
+extern "C" HAKMEM_HIDDEN void* hakmem_before_syscall(long number, long first) {
+  const bool installs = number == SYS_seccomp && (first == SECCOMP_SET_MODE_STRICT ||
+                                                  first == SECCOMP_SET_MODE_FILTER);
+  if (installs || (number == SYS_prctl && precedes_filter(first))) confine();
+  return next_syscall.address();
+}
 
 HAKMEM_EXPORT int setrlimit(int resource, const rlimit* limit) {
   return set_limit<rlimit>(0, resource, limit, nullptr);
@@ -80,8 +98,6 @@ HAKMEM_EXPORT int mlockall(int flags) {
   return call(SYS_mlockall, flags);
 }
 
-// Who installs a filter announces it first (seccomp(2)), and then it may be too late: a thread of
-// ours might be killed for looking.
 HAKMEM_EXPORT int prctl(int option, ...) {
   va_list list;
   va_start(list, option);
@@ -90,6 +106,6 @@ HAKMEM_EXPORT int prctl(int option, ...) {
   const auto fourth = va_arg(list, unsigned long);
   const auto fifth = va_arg(list, unsigned long);
   va_end(list);
-  if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) confine();
+  if (precedes_filter(option)) confine();
   return call(SYS_prctl, option, second, third, fourth, fifth);
 }

@@ -41,12 +41,12 @@ FEATURES = ["pool", "mmap", "bigcache", "elo", "evolution", "perf", "thp", "batc
 VARIABLES = {"statistics": "HAKMEM_STATS"}
 
 # Without the program's own defaults: another program.
-rows, text = table({}, "semantics")
+rows, text = table({}, "audit")
 check("balanced is the default", rows["mode"] == ("balanced", "default"), text)
 check("every feature is printed", all(name in rows for name in FEATURES), text)
 
 for mode in ("minimal", "fast", "balanced", "learning", "research"):
-    rows, text = table({"HAKMEM_MODE": mode}, "semantics")
+    rows, text = table({"HAKMEM_MODE": mode}, "audit")
     check(f"mode {mode}", rows["mode"] == (mode, "environment"), text)
     check(f"{mode} pool", rows["pool"] == ("off" if mode == "minimal" else "on", "mode"), text)
     says_so = f"{mode} runs as balanced\n" in text
@@ -54,9 +54,9 @@ for mode in ("minimal", "fast", "balanced", "learning", "research"):
 
 for feature in FEATURES:
     variable = VARIABLES.get(feature, "HAKMEM_" + feature.upper())
-    rows, text = table({variable: "off", "HAKMEM_MODE": "research"}, "semantics")
+    rows, text = table({variable: "off", "HAKMEM_MODE": "research"}, "audit")
     check(f"{variable}=off", rows[feature] == ("off", "environment"), text)
-    code, text = run("semantics", {variable: "sideways"})
+    code, text = run("audit", {variable: "sideways"})
     lines = [line for line in text.splitlines() if variable in line]
     check(f"bad {variable}", code == 0 and len(lines) == 1 and "sideways" in lines[0]
           and "off|" in lines[0] and "using" in lines[0], text)
@@ -66,7 +66,7 @@ for variable, value in (("HAKMEM_MODE", "turbo"), ("HAKMEM_VERBOSE", "perhaps"),
                         ("HAKMEM_FREE_POLICY", "never"), ("HAKMEM_DEEPBIND", "on"),
                         ("HAKMEM_EVO_POLICY", "x"),
                         ("HAKMEM_DISABLE_ELO", "maybe")):
-    code, text = run("semantics", {variable: value})
+    code, text = run("audit", {variable: value})
     check(f"bad {variable}={value}", code == 0 and text.count("\n") == 1 and variable in text
           and value in text and "using" in text, text)
 
@@ -76,16 +76,16 @@ for variable, value, feature, expected in (
         ("HAKMEM_DISABLE_BATCH", "1", "batch", "off"),
         ("HAKMEM_EVO_POLICY", "learn", "elo", "learn"),
         ("HAKMEM_EVO_POLICY", "frozen", "elo", "frozen")):
-    rows, text = table({variable: value}, "semantics")
+    rows, text = table({variable: value}, "audit")
     check(f"legacy {variable}", rows[feature] == (expected, "legacy variable"), text)
-rows, text = table({"HAKMEM_DISABLE_BIGCACHE": "1", "HAKMEM_BIGCACHE": "on"}, "semantics")
+rows, text = table({"HAKMEM_DISABLE_BIGCACHE": "1", "HAKMEM_BIGCACHE": "on"}, "audit")
 check("an override wins over a legacy variable", rows["bigcache"] == ("on", "environment"), text)
 for policy in ("batch", "keep", "adaptive"):
-    _, text = run("semantics", {"HAKMEM_FREE_POLICY": policy, "HAKMEM_VERBOSE": "1"})
+    _, text = run("audit", {"HAKMEM_FREE_POLICY": policy, "HAKMEM_VERBOSE": "1"})
     check(f"free policy {policy}", re.search(rf"free_policy\s+{policy}", text), text)
 
 for mode, watched in (("minimal", False), ("balanced", True)):
-    _, text = table({"HAKMEM_MODE": mode, "HAKMEM_LIMIT": "1G"}, "semantics")
+    _, text = table({"HAKMEM_MODE": mode, "HAKMEM_LIMIT": "1G"}, "audit")
     check(f"{mode} says whether it watches the limit",
           watched == ("not watched: pressure is off" not in text), text)
 
@@ -98,9 +98,9 @@ rows, text = table({"HAKMEM_MODE": "balanced", "HAKMEM_BIGCACHE": "on"})
 check("the environment wins", rows["mode"] == ("balanced", "environment")
       and rows["bigcache"] == ("on", "environment"), text)
 
-rows, text = table({"HAKMEM_ONLY": "other,semantics"}, "semantics")
+rows, text = table({"HAKMEM_ONLY": "other,audit"}, "audit")
 check("filter, named", rows["mode"][0] == "balanced", text)
-rows, text = table({"HAKMEM_ONLY": "other,semantic"}, "semantics")
+rows, text = table({"HAKMEM_ONLY": "other,audi"}, "audit")
 check("filter, not named", rows["mode"][0] == "minimal", text)
 
 

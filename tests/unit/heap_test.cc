@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 #include <vector>
@@ -192,6 +193,52 @@ TEST(Heap, FreeBlocksAreReusedBeforeASlabIsCarvedFurther) {
   for (size_t index = 0; index < full / 2; ++index) blocks[index] = scope.allocate(256);
   EXPECT_EQ(carved(blocks.back()), before);
   for (void* block : blocks) ThreadScope::release(block);
+}
+
+// Near a limit: what lives ends up on few slabs, so that the others become empty and go back.
+TEST(Heap, WhereMemoryIsShortTheFullestSlabsFillFirst) {
+  ThreadScope scope;
+  constexpr size_t kSize = 1000;
+  const auto slab_of = [](const void* block) { return page_heap.map().find(block); };
+  std::map<Span*, std::vector<void*>> slabs;
+  while (slabs.size() < 4) {
+    void* block = scope.allocate(kSize);
+    slabs[slab_of(block)].push_back(block);
+  }
+  // The last is the current one, and full for this test.
+  Span* current = scope.heap()->current[size_class_of(kSize)];
+  while (slabs[current].size() < current->capacity) {
+    void* block = scope.allocate(kSize);
+    slabs[slab_of(block)].push_back(block);
+  }
+  knobs.pack_slabs.store(1);
+  Span* emptiest = nullptr;
+  Span* fullest = nullptr;
+  for (auto& [slab, blocks] : slabs) {
+    if (slab == current) continue;
+    const bool first = emptiest == nullptr;
+    if (first) emptiest = slab;
+    if (!first && fullest == nullptr) fullest = slab;
+    const size_t kept = first ? 1 : slab == fullest ? blocks.size() - 2 : blocks.size() / 2;
+    while (blocks.size() > kept) {
+      ThreadScope::release(blocks.back());
+      blocks.pop_back();
+    }
+  }
+  for (int count = 0; count < 2; ++count) {
+    void* block = scope.allocate(kSize);
+    EXPECT_EQ(slab_of(block), fullest);
+    slabs[slab_of(block)].push_back(block);
+  }
+  for (size_t count = slabs[current].size() / 2; count > 0; --count) {
+    void* block = scope.allocate(kSize);
+    EXPECT_NE(slab_of(block), emptiest);
+    slabs[slab_of(block)].push_back(block);
+  }
+  knobs.pack_slabs.store(0);
+  for (auto& [slab, blocks] : slabs) {
+    for (void* block : blocks) ThreadScope::release(block);
+  }
 }
 
 TEST(Heap, UntouchedMemoryStaysUntouched) {

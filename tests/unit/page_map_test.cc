@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 #include "fake_backend.h"
 #include "heap/page_heap.h"
 
@@ -48,6 +52,46 @@ TEST(PageMap, ForeignAddressesAreNotFound) {
     EXPECT_FALSE(map.find_block_in_first_region(reinterpret_cast<void*>(address), found));
   }
   heap.free(span);
+}
+
+// A slot is used again while others look up what lies elsewhere.
+TEST(PageMap, AddressesAreFoundWhileOtherRegionsComeAndGo) {
+  reset_fake_backend();
+  fake.largest_reservation = size_t{8} << 20;
+  PageHeap heap;
+  heap.set_backend(kFakeBackend);
+  constexpr Slices kMost{3 * kSlicesPerHugePage};
+  std::vector<Span*> spans;
+  while (heap.map().regions() < 4) spans.push_back(heap.allocate(kMost));
+  Span* const kept = spans.back();
+  spans.pop_back();
+  char* const address = static_cast<char*>(heap.map().start_of(kept)) + kSliceSize / 2;
+  std::atomic<bool> ended{false};
+  std::thread reader([&] {
+    while (!ended.load(std::memory_order_relaxed)) {
+      ASSERT_EQ(heap.map().find(address), kept);
+      ASSERT_EQ(heap.map().start_of(kept), address - kSliceSize / 2);
+      heap.map().find(&ended);
+    }
+  });
+  for (int round = 0; round < 200; ++round) {
+    for (Span* span : spans) heap.free(span);
+    EXPECT_TRUE(heap.give_back_free_regions());
+    for (Span*& span : spans) {
+      span = heap.allocate(kMost);
+      ASSERT_NE(span, nullptr);
+      EXPECT_EQ(heap.map().find(heap.map().start_of(span)), span);
+    }
+  }
+  ended.store(true, std::memory_order_relaxed);
+  reader.join();
+  {
+    const PageMap::Walk walk(heap.map());
+    for (Span* span : spans) heap.free(span);
+    EXPECT_FALSE(heap.give_back_free_regions()) << "somebody walks";
+  }
+  EXPECT_TRUE(heap.give_back_free_regions());
+  EXPECT_EQ(heap.verify(), nullptr);
 }
 
 }  // namespace
