@@ -60,9 +60,12 @@ TEST(PageMap, AddressesAreFoundWhileOtherRegionsComeAndGo) {
   fake.largest_reservation = size_t{8} << 20;
   PageHeap heap;
   heap.set_backend(kFakeBackend);
-  constexpr Slices kMost{3 * kSlicesPerHugePage};
+  constexpr Slices kMost{2 * kSlicesPerHugePage};
   std::vector<Span*> spans;
-  while (heap.map().regions() < 4) spans.push_back(heap.allocate(kMost));
+  while (heap.map().regions() < 4) {
+    spans.push_back(heap.allocate(kMost));
+    ASSERT_NE(spans.back(), nullptr);
+  }
   Span* const kept = spans.back();
   spans.pop_back();
   char* const address = static_cast<char*>(heap.map().start_of(kept)) + kSliceSize / 2;
