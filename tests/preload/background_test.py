@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 LIBRARY, PROGRAM = sys.argv[1], os.path.join(sys.argv[2], "background")
 WAYS = {"thread": {"HAKMEM_BACKGROUND": "thread"}, "auto": {},
@@ -68,21 +67,6 @@ def all_of(cases):
             check(name, result)
 
 
-def check_without_io_uring():
-    """The ladder steps down on our thread: no filter, for under one there is no such thread."""
-    setting = Path("/proc/sys/kernel/io_uring_disabled")  # Linux 6.6
-    try:
-        before = setting.read_text(encoding="ascii")
-        setting.write_text("2", encoding="ascii")
-    except OSError:
-        print("idle where io_uring is refused: skipped, it cannot be refused here")
-        return
-    try:
-        check("idle where io_uring is refused", run(["idle", "poll"], {"HAKMEM_BACKGROUND": "uring"}))
-    finally:
-        setting.write_text(before, encoding="ascii")
-
-
 cases = []
 for way, settings in ways.items():
     cases.append((f"child fork, {way}", ["child", "fork"], settings))
@@ -105,7 +89,6 @@ if "uring" in ways:
     for how in ("filter", "thread", "process"):
         check(f"no ring for who gives up rights: {how}", run(["confined", how], ways["uring"]),
               accepted=(0, 77))
-check_without_io_uring()
 check("a program of one thread enters a namespace", run(["unshare"], {}), accepted=(0, 77))
 for way, settings in ways.items():
     limit = 128 << 20

@@ -16,7 +16,7 @@
 
 #include "check.h"
 
-enum { kShared = 256, kMine = 64, kDefaultChildren = 500 };
+enum { kShared = 256, kMine = 64, kDefaultChildren = 250 };
 
 typedef struct {
   size_t bytes;
