@@ -33,6 +33,20 @@ bool matches(Text a, Text b) {
   return true;
 }
 
+// Takes the digits off the front.
+bool take_number(Text& text, size_t& value) {
+  value = 0;
+  size_t at = 0;
+  for (; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; ++at) {
+    if (__builtin_mul_overflow(value, size_t{10}, &value) ||
+        __builtin_add_overflow(value, static_cast<size_t>(text.data[at] - '0'), &value)) {
+      return false;
+    }
+  }
+  text = {.data = text.data + at, .length = text.length - at};
+  return at != 0;
+}
+
 Text last_component(const char* path) {
   const char* slash = strrchr(path, '/');
   const char* name = slash != nullptr ? slash + 1 : path;
@@ -53,10 +67,14 @@ void provide_environment(char** environment) {
   provided = environment;
 }
 
+char** environment_variables() {
+  constinit static char* none[] = {nullptr};
+  return environment_is_readable() && getauxval(AT_SECURE) == 0 ? environment() : none;
+}
+
 Text environment_variable(const char* name) {
-  if (!environment_is_readable() || getauxval(AT_SECURE) != 0) return {};
   const size_t length = strlen(name);
-  for (char** entry = environment(); *entry != nullptr; ++entry) {
+  for (char** entry = environment_variables(); *entry != nullptr; ++entry) {
     if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') {
       const char* value = *entry + length + 1;
       return {.data = value, .length = strlen(value)};
@@ -90,23 +108,24 @@ Text entry_of(const char* accepted, int index) {
 }
 
 bool parse_bytes(Text text, size_t& bytes) {
-  size_t value = 0;
-  size_t at = 0;
-  for (; at < text.length && text.data[at] >= '0' && text.data[at] <= '9'; ++at) {
-    if (__builtin_mul_overflow(value, size_t{10}, &value) ||
-        __builtin_add_overflow(value, static_cast<size_t>(text.data[at] - '0'), &value)) {
-      return false;
-    }
-  }
-  if (at == 0) return false;
+  size_t value;
+  if (!take_number(text, value)) return false;
   uint32_t shift = 0;
-  if (at < text.length) {
-    const int unit = index_in("K|M|G", {.data = text.data + at, .length = text.length - at});
+  if (text.length > 0) {
+    int unit = index_in("K|M|G|T", text);
+    if (unit < 0) unit = index_in("KiB|MiB|GiB|TiB", text);
     if (unit < 0) return false;
     shift = static_cast<uint32_t>(unit + 1) * 10;
   }
   if (value > (SIZE_MAX >> shift)) return false;
   bytes = value << shift;
+  return true;
+}
+
+bool parse_share(Text text, size_t whole, size_t& part) {
+  size_t percent;
+  if (!take_number(text, percent) || !text.equals("%") || percent < 1 || percent > 100) return false;
+  part = whole / 100 * percent;
   return true;
 }
 

@@ -67,8 +67,9 @@ std::string features() {
       values +=
           fmt::format("{}{} {}", mode == 0 ? "" : ", ", kModeRows[mode].name, row.by_mode[mode]);
     }
+    const char* note = row.acted_on ? "" : " This version does not act on it yet.";
     page += tagged(assignment(row.variable, row.kind, row.accepted),
-                   fmt::format("{}: {}. In the modes: {}.", row.name, row.meaning, values));
+                   fmt::format("{}: {}. In the modes: {}.{}", row.name, row.meaning, values, note));
   }
   return page;
 }

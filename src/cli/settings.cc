@@ -28,8 +28,10 @@ bool is_accepted(const SettingRow& row, const std::string& value) {
       return index_in(row.accepted, text_of(value)) >= 0 ||
              (is_switch && index_in("0|1", text_of(value)) >= 0);
     }
+    case SettingKind::share:
     case SettingKind::number: {
       size_t number = 0;
+      if (row.kind == SettingKind::share && parse_share(text_of(value), SIZE_MAX, number)) return true;
       return parse_bytes(text_of(value), number) && number >= row.bound;
     }
     case SettingKind::text:

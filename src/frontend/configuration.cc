@@ -5,8 +5,10 @@
 
 #include <string.h>
 
+#include "backend/linux/memory/process_facts.h"
 #include "base/environment.h"
 #include "base/log.h"
+#include "frontend/misspelt.h"
 
 namespace hakmem {
 namespace {
@@ -17,27 +19,6 @@ constexpr const char* kModeNames =
 #undef HAKMEM_MODE
     ;
 constexpr const char* kModes = kModeNames + 1;
-
-struct OptionDescription {
-  const char* name;
-  const char* variable;
-  const char* accepted;
-  size_t bound;
-  const char* fallback;
-};
-
-enum class Option : uint8_t {
-#define HAKMEM_OPTION(name, ...) name,
-#include "frontend/options.def"
-#undef HAKMEM_OPTION
-};
-
-constexpr OptionDescription kOptions[] = {
-#define HAKMEM_OPTION(name, variable, kind, accepted, bound, fallback, meaning) \
-  {#name, variable, accepted, bound, fallback},
-#include "frontend/options.def"
-#undef HAKMEM_OPTION
-};
 
 static_assert(kOptions[static_cast<size_t>(Option::stats_file)].bound ==
               sizeof Configuration::stats_file - 1);
@@ -91,6 +72,12 @@ void apply_mode() {
   }
 }
 
+void say_that_nothing_acts_on(const char* variable, Text value) {
+  Line line;
+  line.text("hakmem: ").text(variable).text("=").text(value.data, value.length);
+  line.text(" does nothing: this version does not have it yet").send();
+}
+
 void set_feature(size_t index, Text value, Source source, const char* variable) {
   if (!value.present()) return;
   const FeatureDescription& feature = kFeatures[index];
@@ -106,6 +93,7 @@ void set_feature(size_t index, Text value, Source source, const char* variable) 
     return;
   }
   setting = {.value = static_cast<uint8_t>(chosen), .source = source};
+  if (!feature.acted_on && chosen != 0) say_that_nothing_acts_on(variable, value);
 }
 
 bool is_same(Text a, Text b) {
@@ -124,7 +112,7 @@ bool names_this_program(Text names) {
   return false;
 }
 
-void set_option(Option option, Text value, const char* variable) {
+void set_option(Option option, Text value, Source source, const char* variable) {
   if (!value.present()) return;
   const OptionDescription& description = kOptions[static_cast<size_t>(option)];
   bool accepted = true;
@@ -150,7 +138,8 @@ void set_option(Option option, Text value, const char* variable) {
     }
     case Option::limit: {
       size_t bytes;
-      accepted = parse_bytes(value, bytes) && bytes >= description.bound;
+      accepted = parse_share(value, process_facts.physical_bytes.load(), bytes) ||
+                 (parse_bytes(value, bytes) && bytes >= description.bound);
       if (accepted) current.limit = bytes;
       break;
     }
@@ -176,7 +165,11 @@ void set_option(Option option, Text value, const char* variable) {
       break;
     }
   }
-  if (!accepted) complain(variable, value, description.accepted, text_of(description.fallback));
+  if (accepted) {
+    current.option_sources[static_cast<size_t>(option)] = source;
+  } else {
+    complain(variable, value, description.accepted, text_of(description.fallback));
+  }
 }
 
 // Calls `visit(name, value)` for each "name=value" of the compiled-in string.
@@ -207,7 +200,7 @@ void parse_compiled_in_settings() {
     }
     for (const OptionDescription& option : kOptions) {
       if (!name.equals(option.name)) continue;
-      set_option(static_cast<Option>(&option - kOptions), value, option.name);
+      set_option(static_cast<Option>(&option - kOptions), value, Source::kCompiledIn, option.name);
       known = true;
     }
     if (!known) {
@@ -239,7 +232,7 @@ void parse_environment() {
   }
   for (const OptionDescription& option : kOptions) {
     set_option(static_cast<Option>(&option - kOptions), environment_variable(option.variable),
-               option.variable);
+               Source::kEnvironment, option.variable);
   }
 }
 
@@ -262,6 +255,7 @@ void parse_configuration() {
   apply_mode();
   parse_compiled_in_settings();
   parse_environment();
+  name_misspelt_variables();
   if (current.filtered_out) {
     current.mode = Mode::minimal;
     current.mode_source = Source::kEnvironment;

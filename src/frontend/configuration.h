@@ -21,6 +21,31 @@ enum class Feature : uint8_t {
 #undef HAKMEM_FEATURE
 };
 
+enum class Option : uint8_t {
+#define HAKMEM_OPTION(name, ...) name,
+#include "frontend/options.def"
+#undef HAKMEM_OPTION
+};
+
+// One row of options.def.
+struct OptionDescription {
+  const char* name;
+  const char* variable;
+  const char* accepted;
+  size_t bound;
+  const char* fallback;
+  const char* unit;
+  const char* meaning;
+};
+
+inline constexpr OptionDescription kOptions[] = {
+#define HAKMEM_OPTION(name, variable, kind, accepted, bound, fallback, unit, meaning) \
+  {#name, variable, accepted, bound, fallback, unit, meaning},
+#include "frontend/options.def"
+#undef HAKMEM_OPTION
+};
+inline constexpr size_t kOptionCount = sizeof kOptions / sizeof *kOptions;
+
 enum class FeatureCategory : uint8_t { alloc, cache, learning, memory, debug };
 
 enum class Source : uint8_t { kDefault, kMode, kCompiledIn, kEnvironment, kLegacyVariable };
@@ -68,6 +93,7 @@ struct Configuration {
   Mode mode = Mode::balanced;
   Source mode_source = Source::kDefault;
   std::array<Setting, kFeatureCount> features{};
+  std::array<Source, kOptionCount> option_sources{};
   size_t large_threshold = size_t{2} << 20;  // bytes
   size_t limit = SIZE_MAX;                   // bytes of resident memory to stay below
   size_t memory_price = 1500000;             // nanoseconds per MiB and second; 0: memory is free

@@ -2,6 +2,7 @@
 // Called by: life_cycle.cc, control.cc.
 // Never: a feature shown as on that this version does not act on.
 #include "backend/linux/memory/purge_ladder.h"
+#include "base/environment.h"
 #include "base/log.h"
 #include "frontend/background.h"
 #include "frontend/configuration.h"
@@ -12,6 +13,7 @@ namespace hakmem {
 namespace {
 
 constexpr size_t kColumn = 17;
+constexpr size_t kOptionColumn = 45;
 
 const char* category_name(FeatureCategory category) {
   switch (category) {
@@ -50,6 +52,65 @@ void print_feature(const FeatureDescription& feature, int descriptor) {
   line.text(feature.meaning).send(descriptor);
 }
 
+void print_number(Line& line, size_t number, const char* unit) {
+  if (number == SIZE_MAX) {
+    line.text("none");
+  } else {
+    line.decimal(number).text(" ").text(unit);
+  }
+}
+
+void print_value(Line& line, const OptionDescription& option) {
+  const Configuration& settings = configuration();
+  const auto entry = [&](auto index) {
+    const Text name = entry_of(option.accepted, static_cast<int>(index));
+    line.text(name.data, name.length);
+  };
+  switch (static_cast<Option>(&option - kOptions)) {
+    case Option::only:
+      line.text(settings.filtered_out ? "others" : "all or this");
+      break;
+    case Option::verbose:
+      entry(settings.verbose);
+      break;
+    case Option::stats_file:
+      line.text(*settings.stats_file != '\0' ? settings.stats_file : option.fallback);
+      break;
+    case Option::large_threshold:
+      print_number(line, settings.large_threshold, option.unit);
+      break;
+    case Option::limit:
+      print_number(line, settings.limit, option.unit);
+      if (settings.limit != SIZE_MAX && !settings.has(Feature::pressure)) {
+        line.text(", not watched: pressure is off");
+      }
+      break;
+    case Option::memory_price:
+      print_number(line, settings.memory_price, option.unit);
+      break;
+    case Option::purge:
+      entry(settings.purge);
+      break;
+    case Option::deepbind:
+      entry(settings.deepbind);
+      break;
+    case Option::free_policy:
+      entry(settings.free_policy);
+      break;
+  }
+}
+
+void print_option(const OptionDescription& option, int descriptor) {
+  const auto index = static_cast<size_t>(&option - kOptions);
+  Line line;
+  line.text("  option    ").padded(option.name, 16);
+  print_value(line, option);
+  line.text(" ", 1);
+  pad_to(line, kOptionColumn);
+  line.padded(source_name(configuration().option_sources[index]), kColumn);
+  line.text(option.meaning).send(descriptor);
+}
+
 }  // namespace
 
 void print_configuration(int descriptor) {
@@ -64,23 +125,7 @@ void print_configuration(int descriptor) {
     line.text(" runs as balanced").send(descriptor);
   }
   for (const FeatureDescription& feature : kFeatures) print_feature(feature, descriptor);
-  line.text("  option    large_threshold ").decimal(settings.large_threshold).send(descriptor);
-  if (settings.limit != SIZE_MAX) {
-    line.text("  option    limit           ").decimal(settings.limit);
-    if (!settings.has(Feature::pressure)) line.text(", not watched: pressure is off");
-    line.send(descriptor);
-  }
-  line.text("  option    memory_price    ").decimal(settings.memory_price).send(descriptor);
-  const char* deepbind[] = {"redirect", "strip", "off"};
-  line.text("  option    deepbind        ").text(deepbind[static_cast<size_t>(settings.deepbind)]);
-  line.send(descriptor);
-  const char* policies[] = {"batch", "keep", "adaptive"};
-  line.text("  option    free_policy     ")
-      .text(policies[static_cast<size_t>(settings.free_policy)]);
-  line.send(descriptor);
-  if (*settings.stats_file != '\0') {
-    line.text("  option    stats_file      ").text(settings.stats_file).send(descriptor);
-  }
+  for (const OptionDescription& option : kOptions) print_option(option, descriptor);
   line.text("  in use    purge           ").text(purge_rung_name(purge_rung())).send(descriptor);
   line.text("  in use    background      ").text(background_in_use()).send(descriptor);
   print_huge_pages(descriptor);

@@ -18,7 +18,7 @@ inline constexpr ModeRow kModeRows[] = {
 #undef HAKMEM_MODE
 };
 
-enum class SettingKind { choice, number, text };
+enum class SettingKind { choice, number, share, text };
 
 // A feature or an option. `accepted` is a list such as "off|on" of a choice, words otherwise.
 struct SettingRow {
@@ -30,6 +30,7 @@ struct SettingRow {
   const char* fallback;                                       // of options; null for features
   SettingKind kind;
   size_t bound;  // the least number, the most bytes of a text; 0: none
+  bool acted_on;  // by this version
 };
 
 inline constexpr SettingRow kSettingRows[] = {
@@ -42,11 +43,12 @@ inline constexpr SettingRow kSettingRows[] = {
    {minimal, fast, balanced, learning, research},                                             \
    nullptr,                                                                                   \
    SettingKind::choice,                                                                       \
-   0},
+   0,                                                                                         \
+   acted_on},
 #include "frontend/features.def"
 #undef HAKMEM_FEATURE
-#define HAKMEM_OPTION(name, variable, kind, accepted, bound, fallback, meaning) \
-  {#name, variable, accepted, meaning, {}, fallback, SettingKind::kind, bound},
+#define HAKMEM_OPTION(name, variable, kind, accepted, bound, fallback, unit, meaning) \
+  {#name, variable, accepted, meaning, {}, fallback, SettingKind::kind, bound, true},
 #include "frontend/options.def"
 #undef HAKMEM_OPTION
 };

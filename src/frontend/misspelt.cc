@@ -1,0 +1,96 @@
+// Owns: see misspelt.h.
+// Called by: see misspelt.h.
+// Never: see misspelt.h.
+#include "frontend/misspelt.h"
+
+#include <string.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "base/environment.h"
+#include "base/log.h"
+
+namespace hakmem {
+namespace {
+
+constexpr const char* kPrefix = "HAKMEM_";
+
+constexpr const char* kVariables[] = {
+    "HAKMEM_MODE",
+    // Of the command.
+    "HAKMEM_LIBRARY",
+    "HAKMEM_HANDSHAKE",
+    "HAKMEM_COMMAND_PRELOADED",
+#define HAKMEM_FEATURE(name, variable, ...) variable,
+#include "frontend/features.def"
+#undef HAKMEM_FEATURE
+#define HAKMEM_OPTION(name, variable, ...) variable,
+#include "frontend/options.def"
+#undef HAKMEM_OPTION
+#define HAKMEM_LEGACY(variable, ...) variable,
+#include "frontend/legacy.def"
+#undef HAKMEM_LEGACY
+};
+
+constexpr size_t kLongest = 32;
+
+// Letters left out, too many, other ones, or two neighbours swapped (optimal string alignment).
+size_t mistakes(Text wrong, Text right) {
+  if (wrong.length > kLongest || right.length > kLongest) return kLongest;
+  uint8_t rows[3][kLongest + 1];
+  uint8_t* before_last = rows[0];
+  uint8_t* last = rows[1];
+  uint8_t* row = rows[2];
+  for (size_t at = 0; at <= right.length; ++at) row[at] = static_cast<uint8_t>(at);
+  for (size_t y = 1; y <= wrong.length; ++y) {
+    uint8_t* const oldest = before_last;
+    before_last = last;
+    last = row;
+    row = oldest;
+    row[0] = static_cast<uint8_t>(y);
+    for (size_t x = 1; x <= right.length; ++x) {
+      const bool same = wrong.data[y - 1] == right.data[x - 1];
+      const bool swapped = y > 1 && x > 1 && wrong.data[y - 1] == right.data[x - 2] &&
+                           wrong.data[y - 2] == right.data[x - 1];
+      int least = std::min({last[x] + 1, row[x - 1] + 1, last[x - 1] + (same ? 0 : 1)});
+      if (swapped) least = std::min(least, before_last[x - 2] + 1);
+      row[x] = static_cast<uint8_t>(least);
+    }
+  }
+  return row[right.length];
+}
+
+Text without_prefix(const char* variable) {
+  return {.data = variable + strlen(kPrefix), .length = strlen(variable) - strlen(kPrefix)};
+}
+
+// Nearly its name: one mistake in three letters; nullptr: none. Itself if it is one.
+const char* nearest_to(Text name) {
+  const char* nearest = nullptr;
+  size_t fewest = name.length / 3 + 1;
+  for (const char* variable : kVariables) {
+    const size_t found = mistakes(name, without_prefix(variable));
+    if (found >= fewest) continue;
+    fewest = found;
+    nearest = variable;
+  }
+  return nearest;
+}
+
+}  // namespace
+
+void name_misspelt_variables() {
+  for (char** entry = environment_variables(); *entry != nullptr; ++entry) {
+    if (strncmp(*entry, kPrefix, strlen(kPrefix)) != 0) continue;
+    Text rest = without_prefix(*entry);
+    const Text name = take_until(rest, '=');
+    const char* nearest = nearest_to(name);
+    if (nearest == nullptr || without_prefix(nearest).equals(name)) continue;
+    Line line;
+    line.text("hakmem: ").text(kPrefix).text(name.data, name.length);
+    line.text(" is not read: is ").text(nearest).text(" meant?").send();
+  }
+}
+
+}  // namespace hakmem
