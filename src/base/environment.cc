@@ -55,6 +55,10 @@ Text last_component(const char* path) {
 
 }  // namespace
 
+bool Text::is(Text other) const {
+  return length == other.length && memcmp(data, other.data, length) == 0;
+}
+
 bool Text::equals(const char* other) const {
   return matches(*this, {.data = other, .length = strlen(other)});
 }

@@ -13,6 +13,8 @@ struct Text {
   size_t length = 0;
 
   bool present() const { return data != nullptr; }
+  bool is(Text other) const;
+  // Letters match in either case.
   bool equals(const char* other) const;
 };
 

@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "backend/linux/memory/process_facts.h"
 #include "base/environment.h"
 #include "base/log.h"
 #include "frontend/misspelt.h"
@@ -39,6 +38,7 @@ constexpr LegacyVariable kLegacyVariables[] = {
 
 constinit Configuration current;
 constinit bool parsed = false;
+constinit size_t whole_machine = 0;  // bytes
 
 void complain(const char* variable, Text value, const char* accepted, Text used) {
   Line line;
@@ -96,10 +96,6 @@ void set_feature(size_t index, Text value, Source source, const char* variable) 
   if (!feature.acted_on && chosen != 0) say_that_nothing_acts_on(variable, value);
 }
 
-bool is_same(Text a, Text b) {
-  return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
-}
-
 // Whether one of `names`, separated by commas, is the program's: of a script, its own or its
 // interpreter's.
 bool names_this_program(Text names) {
@@ -107,7 +103,7 @@ bool names_this_program(Text names) {
   const Text executable = executable_name();
   while (names.length > 0) {
     const Text name = take_until(names, ',');
-    if (is_same(name, program) || is_same(name, executable)) return true;
+    if (name.is(program) || name.is(executable)) return true;
   }
   return false;
 }
@@ -138,7 +134,7 @@ void set_option(Option option, Text value, Source source, const char* variable) 
     }
     case Option::limit: {
       size_t bytes;
-      accepted = parse_share(value, process_facts.physical_bytes.load(), bytes) ||
+      accepted = parse_share(value, whole_machine, bytes) ||
                  (parse_bytes(value, bytes) && bytes >= description.bound);
       if (accepted) current.limit = bytes;
       break;
@@ -247,9 +243,10 @@ const Configuration& configuration() {
   return current;
 }
 
-void parse_configuration() {
+void parse_configuration(size_t machine_bytes) {
   if (parsed) return;
   parsed = true;
+  whole_machine = machine_bytes;
   parse_compiled_in_mode();
   set_mode(environment_variable("HAKMEM_MODE"), Source::kEnvironment, "HAKMEM_MODE");
   apply_mode();

@@ -112,9 +112,10 @@ struct Configuration {
 // The configuration in force. Readable from the first malloc on.
 const Configuration& configuration();
 
-// Parses the compiled-in defaults and the environment, once; later calls do nothing. Not
-// thread-safe against itself: the first allocation of a process happens on its only thread.
-void parse_configuration();
+// Parses the compiled-in defaults and the environment, once; later calls do nothing. Shares are of
+// `machine_bytes`. Not thread-safe against itself: the first allocation of a process happens on its only
+// thread.
+void parse_configuration(size_t machine_bytes);
 
 // The name of the value a feature is set to, not terminated; its length in `length`.
 const char* setting_name(Feature feature, size_t& length);

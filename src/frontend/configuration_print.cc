@@ -13,7 +13,7 @@ namespace hakmem {
 namespace {
 
 constexpr size_t kColumn = 17;
-constexpr size_t kOptionColumn = 45;
+constexpr size_t kOptionColumn = 48;
 
 const char* category_name(FeatureCategory category) {
   switch (category) {

@@ -11,6 +11,7 @@
 #include "backend/linux/guest/process_madvise.h"
 #include "backend/linux/guest/process_status.h"
 #include "backend/linux/memory/linux_backend.h"
+#include "backend/linux/memory/process_facts.h"
 #include "backend/linux/memory/process_page.h"
 #include "backend/linux/memory/purge_ladder.h"
 #include "base/environment.h"
@@ -176,7 +177,7 @@ void start_up() {
   // IFUNC resolvers run before libc knows the environment: the defaults serve them.
   if (!environment_is_readable()) return;
   started = true;
-  parse_configuration();
+  parse_configuration(process_facts.physical_bytes.load(std::memory_order_relaxed));
   apply_to_knobs(configuration());
   set_vector_purge(purge_by_process_madvise);
   start_purging_at(first_purge_rung(configuration()));

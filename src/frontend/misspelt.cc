@@ -86,7 +86,7 @@ void name_misspelt_variables() {
     Text rest = without_prefix(*entry);
     const Text name = take_until(rest, '=');
     const char* nearest = nearest_to(name);
-    if (nearest == nullptr || without_prefix(nearest).equals(name)) continue;
+    if (nearest == nullptr || without_prefix(nearest).is(name)) continue;
     Line line;
     line.text("hakmem: ").text(kPrefix).text(name.data, name.length);
     line.text(" is not read: is ").text(nearest).text(" meant?").send();

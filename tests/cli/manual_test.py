@@ -31,7 +31,7 @@ for table in ("features", "options", "legacy"):
     rows = re.findall(r'^HAKMEM_\w+\([^"]*"(HAKMEM_\w+)",[^"]*"([^"]*)"', text, re.M)
     missing = [row for row in rows if "=".join(row) not in modes]
     check(f"{table} are spelt out", len(rows) > 3 and not missing, missing)
-check("a number's words are apart", "HAKMEM_LIMIT=bytes, with K, M or G; at least 1M" in modes)
+check("a number's words are apart", "HAKMEM_LARGE_THRESHOLD=bytes, with K, M, G or T; at least 64K" in modes)
 command = rendered(pages / "hakmem.1")
 check("the command's synopsis", "hakmem run [options] -- command [argument...]" in command)
 check("and its options", "--library PATH" in command and "-m, --mode MODE" in

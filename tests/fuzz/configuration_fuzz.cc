@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "frontend/configuration.cc"
+#include "frontend/misspelt.cc"
 #include "input.h"
 
 extern "C" {
@@ -30,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   environ = entries.data();
   hakmem::current = {};
   hakmem::parsed = false;
-  hakmem::parse_configuration();
+  hakmem::parse_configuration(size_t{16} << 30);
   environ = before;
 
   const hakmem::Configuration& result = hakmem::configuration();

@@ -61,8 +61,42 @@ for feature in FEATURES:
     check(f"bad {variable}", code == 0 and len(lines) == 1 and "sideways" in lines[0]
           and "off|" in lines[0] and "using" in lines[0], text)
 
+# Named with the nearest right one; what resembles none may be somebody else's.
+for wrong, right in (("HAKMEM_BIGCAHCE", "HAKMEM_BIGCACHE"), ("HAKMEM_THPS", "HAKMEM_THP"),
+                     ("HAKMEM_LARGE_TRESHOLD", "HAKMEM_LARGE_THRESHOLD"), ("HAKMEM_MOD", "HAKMEM_MODE"),
+                     ("HAKMEM_MEMORYPRICE", "HAKMEM_MEMORY_PRICE")):
+    code, text = run("audit", {wrong: "off"})
+    check(f"{wrong} is {right}", code == 0 and text.count("\n") == 1 and f"{wrong} " in text
+          and f"{right} " in text, text)
+for other in ("HAKMEM_HOME", "HAKMEM_", "HAKMEM_BUILD_DIRECTORY_OF_SOMEBODY_ELSE_ALTOGETHER", "HAKMEMORY"):
+    code, text = run("audit", {other: "off"})
+    check(f"{other} is not ours", code == 0 and text == "", text)
+
+for variable, value in (("HAKMEM_ELO", "learn"), ("HAKMEM_NUMA", "on"), ("HAKMEM_LOG", "on"),
+                        ("HAKMEM_EVO_POLICY", "learn")):
+    code, text = run("audit", {variable: value})
+    check(f"{variable}={value} says that it does nothing", code == 0 and text.count("\n") == 1
+          and f"{variable}={value} does nothing" in text, text)
+    code, text = run("audit", {"HAKMEM_NUMA": "off"})
+    check("what is off is off", code == 0 and text == "", text)
+
+machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+for value, limit in (("1T", 1 << 40), ("2GiB", 2 << 30), ("1500m", 1500 << 20),
+                     ("50%", machine // 100 * 50)):
+    _, text = run("audit", {"HAKMEM_LIMIT": value, "HAKMEM_VERBOSE": "1"})
+    check(f"limit {value}", re.search(rf"option +limit +{limit} bytes +environment ", text), text)
+for variable, value, unit in (("HAKMEM_LARGE_THRESHOLD", "4M", " bytes"), ("HAKMEM_MEMORY_PRICE", "7", " ns"),
+                              ("HAKMEM_PURGE", "madvise", ""), ("HAKMEM_DEEPBIND", "strip", ""),
+                              ("HAKMEM_STATS_FILE", "/dev/null", ""), ("HAKMEM_FREE_POLICY", "keep", "")):
+    shown = "4194304" if value == "4M" else value
+    name = variable.removeprefix("HAKMEM_").lower()
+    _, text = run("audit", {variable: value, "HAKMEM_VERBOSE": "1"})
+    check(f"{name} is listed", re.search(rf"option +{name} +{shown}{unit} +environment ", text), text)
+    _, text = run("audit", {"HAKMEM_VERBOSE": "1"})
+    check(f"{name} is listed unset", re.search(rf"option +{name} +\S+{unit} +default ", text), text)
+
 for variable, value in (("HAKMEM_MODE", "turbo"), ("HAKMEM_VERBOSE", "perhaps"),
-                        ("HAKMEM_LARGE_THRESHOLD", "-3"), ("HAKMEM_LARGE_THRESHOLD", "1K"),
+                        ("HAKMEM_LIMIT", "120%"), ("HAKMEM_LIMIT", "5X"), ("HAKMEM_LARGE_THRESHOLD", "-3"), ("HAKMEM_LARGE_THRESHOLD", "1K"),
                         ("HAKMEM_FREE_POLICY", "never"), ("HAKMEM_DEEPBIND", "on"),
                         ("HAKMEM_EVO_POLICY", "x"),
                         ("HAKMEM_DISABLE_ELO", "maybe")):
