@@ -5,6 +5,7 @@
 //   asleep        what threads keep for themselves comes home while all sleep
 //   noticed       so does what was freed just after the thread fell asleep
 //   last_round    a destructor that allocates in the last of its rounds leaves no heap behind
+//   undisturbed   it sleeps while all that threads free stays in their slabs
 //   handler       a signal handler that interrupts malloc may fork
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -14,6 +15,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -226,6 +229,61 @@ static int noticed(void) {
   return 0;
 }
 
+// How often the library's thread has slept; -1: there is none.
+static long sleeps_of_own_thread(void) {
+  DIR* folder = opendir("/proc/self/task");
+  long sleeps = -1;
+  for (struct dirent* entry; (entry = readdir(folder)) != NULL;) {
+    char path[300];
+    char line[256];
+    int own = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
+    FILE* file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+      own = own || strcmp(line, "Name:\thakmem-purge\n") == 0;
+      if (own) sscanf(line, "voluntary_ctxt_switches: %ld", &sleeps);
+    }
+    if (file != NULL) fclose(file);
+  }
+  closedir(folder);
+  return sleeps;
+}
+
+static atomic_int enough;
+
+static void* free_small(void* unused) {
+  churn(200);
+  while (!enough) {
+    if (unused != NULL) {  // one of them leaves the processor to others
+      usleep(1000);
+      continue;
+    }
+    void* volatile block = malloc(32);
+    free(block);
+  }
+  return unused;
+}
+
+static int undisturbed(void) {
+  enum { kThreads = 2 };
+  pthread_t threads[kThreads];
+  for (int index = 0; index < kThreads; ++index) {
+    pthread_create(&threads[index], NULL, free_small, index == 0 ? NULL : &enough);
+  }
+  sleep(2);
+  malloc_trim(0);  // from here on it waits for something to free
+  sleep(1);
+  const long before = sleeps_of_own_thread();
+  CHECK(before >= 0);
+  sleep(1);
+  const long after = sleeps_of_own_thread();
+  enough = 1;
+  for (int index = 0; index < kThreads; ++index) pthread_join(threads[index], NULL);
+  if (after - before >= 60) fprintf(stderr, "%ld sleeps, then %ld\n", before, after);
+  CHECK(after - before < 60);
+  return 0;
+}
+
 // libc calls the destructor again as long as it sets its key, four times at most.
 static pthread_key_t key;
 
@@ -291,7 +349,7 @@ int main(int count, char** arguments) {
     int (*run)(void);
   } cases[] = {{"last_thread", last_thread}, {"namespace", namespace}, {"descriptors", descriptors},
                {"asleep", asleep},           {"noticed", noticed},     {"last_round", last_round},
-               {"handler", handler}};
+               {"handler", handler},         {"undisturbed", undisturbed}};
   for (size_t index = 0; index < sizeof cases / sizeof *cases; ++index) {
     if (strcmp(arguments[1], cases[index].name) == 0) return cases[index].run();
   }
