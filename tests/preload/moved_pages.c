@@ -68,7 +68,7 @@ static int grow_near_limit(int left, size_t bytes, int grown) {
   CHECK(block != NULL);
   fill(block, bytes);
   for (size_t at = 0; at < bytes; at += bytes / 32) {
-    if (madvise(block + at, bytes / 64, MADV_DONTDUMP) != 0) return kSkipped;
+    if (madvise(block + at, bytes / 64, MADV_DONTDUMP) != 0) return skipped("no MADV_DONTDUMP");
   }
   void* fence = malloc(8 * MIB);
   int count = 0;
@@ -130,7 +130,7 @@ static int locked(void) {
       CHECK(blocks[index] != NULL);
       for (size_t at = 0; at < bytes; at += 128) CHECK(blocks[index][at] == 0);
       memset(blocks[index], 1, bytes);
-      if (index % 3 == 0 && mlock(blocks[index] + 100000, 100) != 0) return kSkipped;
+      if (index % 3 == 0 && mlock(blocks[index] + 100000, 100) != 0) return skipped("no right to lock");
     }
     for (int index = 0; index < kBlocks; ++index) free(blocks[(index * 7 + round) % kBlocks]);
     usleep(100000);

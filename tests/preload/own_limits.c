@@ -16,7 +16,7 @@
 
 #include "check.h"
 
-enum { kMiB = 1 << 20, kSkipped = 77 };
+enum { kMiB = 1 << 20 };
 
 static void fill(size_t bytes) {
   enum { kMost = 4096 };
@@ -70,13 +70,13 @@ static int lock(void) {
   struct rlimit limit;
   fill(kMiB);
   CHECK(getrlimit(RLIMIT_MEMLOCK, &limit) == 0);
-  if (limit.rlim_max < 64 * kMiB) return kSkipped;
+  if (limit.rlim_max < 64 * kMiB) return skipped("less than 64 MiB may be locked here");
   limit.rlim_cur = limit.rlim_max = 64 * kMiB;
   CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
-  if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) return kSkipped;
+  if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) return skipped("no other user to become");
   if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
     CHECK(errno == EPERM || errno == ENOMEM);
-    return errno == EPERM ? kSkipped : 1;
+    return errno == EPERM ? skipped("no right to lock") : 1;
   }
   fill(10 * kMiB);
   char* large = malloc(5 * kMiB);
