@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 
 #include "cli/execute.h"
@@ -48,13 +50,20 @@ Child::Child(const std::vector<std::string>& command, const Handshake& handshake
 
   // Closed by a successful exec; carries errno otherwise.
   int failure[2];
+  int start[2];
   const pid_t launcher = getpid();
-  if (signals_ < 0 || pipe2(failure, O_CLOEXEC) != 0 || (process_ = fork()) < 0) {
+  if (signals_ < 0 || pipe2(failure, O_CLOEXEC) != 0 || pipe2(start, O_CLOEXEC) != 0 ||
+      (process_ = fork()) < 0) {
     throw Failure{kLauncherFailed, fmt::format("cannot start a process: {}", strerror(errno))};
   }
   if (process_ == 0) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != launcher) _exit(kLauncherFailed);
+    // Until the end of the pipe: then it is traced, or will not be.
+    close(start[1]);
+    char nothing;
+    while (read(start[0], &nothing, 1) < 0 && errno == EINTR) {
+    }
     handshake.invite(getpid());
     std::signal(SIGCHLD, at_child_before);
     sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
@@ -62,6 +71,9 @@ Child::Child(const std::vector<std::string>& command, const Handshake& handshake
     _exit(write(failure[1], &error, sizeof error) > 0 ? kCannotRun : kLauncherFailed);
   }
   close(failure[1]);
+  trace();
+  close(start[0]);
+  close(start[1]);
   int error = 0;
   const bool failed = read(failure[0], &error, sizeof error) == sizeof error;
   close(failure[0]);
@@ -100,13 +112,34 @@ bool Child::take_signals() {
   return ended;
 }
 
+// Of its main thread, and for no more than to hear when it executes another program: it runs on at
+// once, and children are their own. Refused where a debugger or a filter stands in the way.
+void Child::trace() {
+  traced_ = ptrace(PTRACE_SEIZE, process_, nullptr, PTRACE_O_TRACEEXEC) == 0;
+}
+
 bool Child::has_ended() {
   while (waitpid(process_, &status_, WNOHANG | WUNTRACED) == process_) {
     if (!WIFSTOPPED(status_)) return true;
-    // For the shell that waits for this process; it lets both go on.
-    raise(SIGSTOP);
+    go_on_from(status_);
   }
   return false;
+}
+
+// ptrace(2), "Stopped states".
+void Child::go_on_from(int stop) {
+  const int signal = WSTOPSIG(stop);
+  const int event = stop >> 16;
+  const bool is_group_stop = !traced_ || (event == PTRACE_EVENT_STOP && signal != SIGTRAP);
+  if (event == PTRACE_EVENT_EXEC) ++programs_;
+  if (traced_ && is_group_stop) {
+    ptrace(PTRACE_LISTEN, process_, nullptr, nullptr);
+  } else if (traced_) {
+    const intptr_t passed_on = event == 0 ? signal : 0;
+    ptrace(PTRACE_CONT, process_, nullptr, passed_on);
+  }
+  // For the shell that waits for this process; it lets both go on.
+  if (is_group_stop) raise(SIGSTOP);
 }
 
 int Child::pass_on_exit() const {

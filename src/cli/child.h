@@ -1,4 +1,5 @@
-// Owns: a program started as a child: its process, the signals that are passed on to it, its end.
+// Owns: a program started as a child: its process, what it executes, the signals that are passed on to
+// it, its end.
 // Called by: strict.cc.
 // Never: a signal mask, a disposition or a descriptor of ours left in the program; a program that
 // outlives this process.
@@ -25,6 +26,9 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   pid_t process() const { return process_; }
+  // How many programs the process has executed so far, one at least; always one where it may not be
+  // traced.
+  unsigned programs() const { return programs_ > 1 ? programs_ : 1; }
   void send(int signal) const { kill(process_, signal); }
 
   // Passes signals on until `descriptor` is readable, the time is over, or the program has ended;
@@ -36,12 +40,16 @@ class Child {
   int pass_on_exit() const;
 
  private:
+  void trace();
   bool take_signals();
   bool has_ended();
+  void go_on_from(int stop);
 
   pid_t process_ = -1;
   int signals_ = -1;
   int status_ = 0;
+  bool traced_ = false;
+  unsigned programs_ = 0;
   sigset_t mask_before_;
 };
 

@@ -55,7 +55,8 @@ int print_configuration(const Settings& settings, char** argv) {
       throw Failure{kLauncherFailed,
                     fmt::format("{} could not be preloaded", find_library(settings.library))};
     }
-    return print(text_of(print_to));
+    // Its exit would print and write what is asked of the programs to come.
+    _exit(print(text_of(print_to)));
   }
   export_settings(settings);
   preload(find_library(settings.library));

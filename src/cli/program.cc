@@ -70,31 +70,38 @@ std::string find_program(const std::string& name) {
   return "";
 }
 
-std::string obstacle_to_preload(const std::string& file) {
+Obstacle obstacle_to_preload(const std::string& file) {
   struct stat status;
-  if (file.empty() || stat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return "";
+  if (file.empty() || stat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
   const ElfFile program(file);
   const std::string start = program.read(0, kLongestFirstLine);
   if (start.rfind("#!", 0) == 0) {
     std::istringstream line(start.substr(2, start.find('\n') - 2));
     std::string interpreter;
     line >> interpreter;
-    if (ElfFile(interpreter).read(0, 2) == "#!") return "";
-    const std::string obstacle = obstacle_to_preload(interpreter);
-    return obstacle.empty() ? "" : fmt::format("{}, its interpreter: {}", interpreter, obstacle);
+    if (ElfFile(interpreter).read(0, 2) == "#!") return {};
+    Obstacle obstacle = obstacle_to_preload(interpreter);
+    if (obstacle.exists()) {
+      obstacle.reason = fmt::format("{}, its interpreter: {}", interpreter, obstacle.reason);
+    }
+    return obstacle;
   }
   if (runs_privileged(file, status)) {
-    return "it runs with other rights than its user (setuid, setgid, capabilities), and the loader "
-           "ignores LD_PRELOAD";
+    return {ObstacleKind::other,
+            "it runs with other rights than its user (setuid, setgid, capabilities), and the loader "
+            "ignores LD_PRELOAD"};
   }
-  if (!program.is_elf()) return "";
-  if (!program.is_native()) return "it is built for another processor than the library";
+  if (!program.is_elf()) return {};
+  if (!program.is_native()) {
+    return {ObstacleKind::other, "it is built for another processor than the library"};
+  }
   const std::string loader = program.loader();
   if (loader.find("ld-musl") != std::string::npos) {
-    return "it runs on musl, and hakmem needs the GNU C library";
+    return {ObstacleKind::other_loader, "it runs on musl, and hakmem needs the GNU C library"};
   }
   // What has no loader and a name of its own is one: it will run what comes next on the line.
-  return loader.empty() && !program.is_named() ? "it is linked statically" : "";
+  if (!loader.empty() || program.is_named()) return {};
+  return {ObstacleKind::linked_statically, "it is linked statically"};
 }
 
 }  // namespace hakmem::cli

@@ -10,8 +10,22 @@ namespace hakmem::cli {
 // The file that execvp(3) would execute; empty when there is none.
 std::string find_program(const std::string& name);
 
-// Why the loader will not put a preloaded library into this program, for the reader of a message;
-// empty when nothing is known to be in the way. Looks through one "#!" line.
-std::string obstacle_to_preload(const std::string& file);
+enum class ObstacleKind {
+  none,
+  linked_statically,  // it may execute a program that is not
+  other_loader,       // which would stumble over the library
+  other,
+};
+
+struct Obstacle {
+  ObstacleKind kind = ObstacleKind::none;
+  std::string reason;  // for the reader of a message
+
+  bool exists() const { return kind != ObstacleKind::none; }
+};
+
+// Why the loader will not put a preloaded library into this program, as far as its file tells. Looks
+// through one "#!" line.
+Obstacle obstacle_to_preload(const std::string& file);
 
 }  // namespace hakmem::cli

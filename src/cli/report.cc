@@ -56,6 +56,12 @@ bool Report::hear(const Greeting& greeting) {
   return greeting.ours;
 }
 
+void Report::begin_anew(const std::string& name, std::string obstacle) {
+  if (!name.empty()) name_ = name;
+  obstacle_ = std::move(obstacle);
+  last_.clear();
+}
+
 void Report::silence() {
   make(fmt::format("does not allocate from hakmem: {}",
                    obstacle_.empty() ? "the library was not loaded" : obstacle_),

@@ -30,20 +30,23 @@ int run_program(const RunRequest& request) {
   const std::string& name = request.command.front();
   const std::string library = find_library(request.settings.library);
   const std::string file = find_program(name);
-  const std::string obstacle = obstacle_to_preload(file);
-  if (request.strict && !obstacle.empty()) {
+  const Obstacle obstacle = obstacle_to_preload(file);
+  const bool is_static = obstacle.kind == ObstacleKind::linked_statically;
+  if (request.strict && obstacle.exists() && !is_static) {
     throw Failure{kLauncherFailed,
-                  fmt::format("{} does not allocate from hakmem: {}", name, obstacle)};
+                  fmt::format("{} does not allocate from hakmem: {}", name, obstacle.reason)};
   }
   export_settings(request.settings);
   if (request.statistics_file) export_statistics_file(*request.statistics_file);
-  preload(library);
+  if (obstacle.kind != ObstacleKind::other_loader) preload(library);
   const Handshake handshake;
-  if (request.strict) return run_strictly(request.command, handshake, request.quiet);
+  if (request.strict) {
+    return run_strictly(request.command, obstacle.reason, handshake, request.quiet);
+  }
 
-  Report report(name, getpid(), obstacle, request.quiet);
+  Report report(name, getpid(), obstacle.reason, request.quiet);
   // Said before the program says anything: it may have ended by the time that silence counts.
-  if (!obstacle.empty() && access(file.c_str(), X_OK) == 0) report.silence();
+  if (obstacle.exists() && access(file.c_str(), X_OK) == 0) report.silence();
   const Watcher watcher(handshake, report);
   handshake.invite(getpid());
   const int error = execute(request.command);

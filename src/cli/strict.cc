@@ -3,11 +3,15 @@
 // Never: the program's main begun after the library has said no.
 #include "cli/strict.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 
 #include "cli/child.h"
 #include "cli/exit_status.h"
+#include "cli/program.h"
 #include "cli/report.h"
 
 namespace hakmem::cli {
@@ -15,18 +19,36 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// What the child has become.
+void begin_anew(Report& report, pid_t process) {
+  const std::string file = fmt::format("/proc/{}/exe", process);
+  std::error_code unreadable;
+  const std::string name = std::filesystem::read_symlink(file, unreadable).filename();
+  report.begin_anew(name, obstacle_to_preload(file).reason);
+}
+
 }  // namespace
 
-int run_strictly(const std::vector<std::string>& command, const Handshake& handshake, bool quiet) {
+int run_strictly(const std::vector<std::string>& command, const std::string& obstacle,
+                 const Handshake& handshake, bool quiet) {
   Child child(command, handshake);
-  Report report(command.front(), child.process(), "", quiet);
+  Report report(command.front(), child.process(), obstacle, quiet);
+  unsigned programs = 1;
   auto deadline = Clock::now() + kPatience;
   bool refused = false;
   while (true) {
     const bool waiting = refused || !report.made();
     const bool ended = child.wait(handshake.descriptor(),
                                   waiting ? deadline - Clock::now() : Clock::duration::max());
-    // The program may execute another: the last word counts. It waits for the greeting's end.
+    // A new program greets after it is let go on. The last word counts.
+    if (child.programs() > programs) {
+      programs = child.programs();
+      if (!refused) {
+        begin_anew(report, child.process());
+        deadline = Clock::now() + kPatience;
+      }
+    }
+    // It waits for the greeting's end.
     while (const auto greeting = handshake.receive(child.process())) {
       if (report.hear(*greeting)) continue;
       refused = true;

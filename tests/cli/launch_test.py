@@ -100,7 +100,7 @@ for options in ((), ("--strict",)):
         # A group without a parent in its session is not stopped by the kernel.
         if os.WIFSTOPPED(status):
             states = states_in_group(process.pid)
-            check(f"{name}: stops", set(states) == {"T"}, states)
+            check(f"{name}: stops", set(states) <= {"T", "t"}, states)  # t: a traced one
         process.send_signal(signal.SIGCONT)
         process.kill()
         check(f"{name}: SIGKILL leaves no program behind", process.stdout.read() == "")
@@ -176,4 +176,32 @@ for name, words in (("", [OWN_MALLOC, "say"]),
                                                                                 signal.SIG_IGN))
     check(f"strict: refused before main{name}", result[0] == "" and result[2] == 125
           and "malloc is that of" in result[1], result)
+
+# Strict: what the process becomes, until its end.
+WRAPPER = os.path.join(folder, "static_wrapper")
+NOTHING = os.path.join(folder, "nothing")
+without = ["env", "-u", "LD_PRELOAD"]
+with tempfile.TemporaryDirectory() as place:
+    script = Path(place, "script")
+    script.write_text(f"#!/bin/sh\nexec env -i {NOTHING}\n", encoding="ascii")
+    script.chmod(0o755)
+    for words in ([*without, NOTHING], ["env", "-i", NOTHING], [*without, "sh", "-c", "exit 0"],
+                  ["sh", "-c", f"unset LD_PRELOAD; exec {NOTHING}"], ["sh", "-c", f"exec {STATIC}"],
+                  ["sh", "-c", f"LD_PRELOAD= exec {sys.executable} -c 'import time; time.sleep(20)'"],
+                  ["nohup", *without, NOTHING], [str(script)], [STATIC], [WRAPPER, STATIC],
+                  [WRAPPER, *without, NOTHING], ["nice", "env", "-i", "env", NOTHING]):
+        result = run(*words, options=["--strict"], stdin=subprocess.DEVNULL)
+        last = result[1].splitlines()[-1] if result[1] else ""
+        check(f"strict: lost by {' '.join(words)}", result[2] == 125
+              and "does not allocate from hakmem" in last, result)
+for words, status in (([*without, *without, "env", f"LD_PRELOAD={library}", NOTHING], 0),
+                      (["env", "A=1", "nohup", "nice", "sh", "-c", f"exec {NOTHING}"], 0),
+                      ([WRAPPER, NOTHING], 0), ([WRAPPER, WRAPPER, "sh", "-c", "exit 7"], 7),
+                      (["sh", "-c", f"for i in 1 2 3; do {STATIC}; done; exit 3"], 3),
+                      (["xargs", "env", "-i", NOTHING], 0), (["sh", "-c", "kill -TERM $$"], -15)):
+    result = run(*words, options=["--strict"], stdin=subprocess.DEVNULL)
+    lines = result[1].splitlines()
+    last = [line for line in lines if line.startswith("hakmem:")][-1:]
+    check(f"strict: kept by {' '.join(words)}", result[2] == status and VERIFIED.search("".join(last)),
+          result)
 finish()
