@@ -143,16 +143,17 @@ Region* PageMap::add_region(const Backend& backend, HugePages room) {
   if (base == nullptr) return nullptr;
 
   Region& region = regions_[index];
-  region.watermark = region.spans_ready = region.pages_ready = 0;  // a lost thread's, perhaps
+  // Without a total until all of it is there: a child of a fork finds nothing in half of one.
+  forget(region);
+  const size_t total = bytes >> kHugePageShift;
   region.base = reinterpret_cast<uintptr_t>(base);
-  region.total = static_cast<uint32_t>(bytes >> kHugePageShift);
-  region.descriptors = region.base + huge_page_array_bytes(region.total);
+  region.descriptors = region.base + huge_page_array_bytes(total);
   region.huge_pages.end = reinterpret_cast<HugePage*>(region.descriptors);
   // The metadata's own slices count as used for ever; what is left of its last huge page is room.
-  const size_t metadata_slices = slices_of_metadata(region.total);
+  const size_t metadata_slices = slices_of_metadata(total);
   region.metadata_slices = static_cast<uint32_t>(metadata_slices);
   const auto metadata_pages = static_cast<uint32_t>(metadata_slices / kSlicesPerHugePage);
-  if (!raise_watermark(backend, region, HugePages{metadata_pages + 1})) {
+  if (!make_known(backend, region, metadata_pages + 1)) {
     backend.release(base, bytes);
     forget(region);
     return nullptr;
@@ -160,6 +161,8 @@ Region* PageMap::add_region(const Backend& backend, HugePages room) {
   for (uint32_t page = 0; page < metadata_pages; ++page)
     region.huge_pages[page].used = ~uint32_t{0};
   region.huge_pages[metadata_pages].used = low_mask(metadata_slices % kSlicesPerHugePage);
+  keep_store_order();
+  region.total = static_cast<uint32_t>(total);
   if (index == 0) {
     base_ = region.base;
     marks_ = mark_of(*region.span_at(0));
@@ -171,8 +174,11 @@ Region* PageMap::add_region(const Backend& backend, HugePages room) {
 }
 
 bool PageMap::raise_watermark(const Backend& backend, Region& region, HugePages more) {
-  if (more.count > region.total - region.watermark) return false;
-  const uint32_t target = region.watermark + more.count;
+  return more.count <= region.total - region.watermark &&
+         make_known(backend, region, region.watermark + more.count);
+}
+
+bool PageMap::make_known(const Backend& backend, Region& region, uint32_t target) {
   if (!commit_descriptors(backend, region, target * kSpanBytesPerHugePage) ||
       !commit_huge_pages(backend, region, target * sizeof(HugePage))) {
     return false;

@@ -132,6 +132,9 @@ class PageMap {
  private:
   static constexpr int kBlockShift = 4;
 
+  // Commits the metadata of the first `target` huge pages, and raises the watermark to it.
+  bool make_known(const Backend& backend, Region& region, uint32_t target);
+
   // What free reads of the first region: its base, the mark of its first slice, its limit in
   // 16 bytes.
   uintptr_t base_ = 0;
