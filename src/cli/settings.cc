@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/environment.h"
+#include "frontend/nearest_variable.h"
 #include "frontend/tables.h"
 
 namespace hakmem::cli {
@@ -40,11 +42,17 @@ bool is_accepted(const SettingRow& row, const std::string& value) {
   return false;
 }
 
-// "bigcache", "BIGCACHE" and "HAKMEM_BIGCACHE" all name the row of HAKMEM_BIGCACHE.
-const SettingRow* find_row(std::string name) {
+constexpr const char* kPrefix = "HAKMEM_";
+
+std::string variable_of(std::string name) {
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char letter) { return std::toupper(letter); });
-  if (!name.starts_with("HAKMEM_")) name.insert(0, "HAKMEM_");
+  return name.starts_with(kPrefix) ? name : kPrefix + name;
+}
+
+// "bigcache", "BIGCACHE" and "HAKMEM_BIGCACHE" all name the row of HAKMEM_BIGCACHE.
+const SettingRow* find_row(const std::string& wanted) {
+  const std::string name = variable_of(wanted);
   for (const SettingRow& row : kSettingRows) {
     std::string own = row.name;
     std::transform(own.begin(), own.end(), own.begin(),
@@ -52,6 +60,14 @@ const SettingRow* find_row(std::string name) {
     if (name == row.variable || name == "HAKMEM_" + own) return &row;
   }
   return nullptr;
+}
+
+// ", is NAME meant?" for a name that is nearly one.
+std::string question_about(const std::string& wrong) {
+  const std::string name = variable_of(wrong).substr(strlen(kPrefix));
+  const char* nearest = nearest_variable(text_of(name));
+  const SettingRow* row = nearest != nullptr ? find_row(nearest) : nullptr;
+  return row != nullptr ? fmt::format(", is {} meant?", row->name) : "; see 'hakmem config'";
 }
 
 }  // namespace
@@ -75,7 +91,7 @@ std::string known_assignment(const std::string& assignment) {
   const std::string name = assignment.substr(0, equals);
   const std::string value = assignment.substr(equals + 1);
   const SettingRow* row = find_row(name);
-  if (row == nullptr) return fmt::format("{} is no feature or option; see 'hakmem config'", name);
+  if (row == nullptr) return fmt::format("{} is no feature or option{}", name, question_about(name));
   if (is_accepted(*row, value)) return "";
   return fmt::format("{}={} is not accepted ({})", name, value, row->accepted);
 }

@@ -28,23 +28,28 @@ bool is_own_output(const std::string& path) {
   return path == "/dev/stdout" || path == "/dev/stderr";
 }
 
-// The library follows no link and opens no device but terminals and /dev/null. A pipe is left
-// alone: its reader would take the trial for the end.
-bool is_writable(const std::string& path) {
-  if (is_own_output(path)) return true;
+// The library follows no link and opens no device but terminals and /dev/null.
+const char* why_not_of_kind(const std::string& path, mode_t mode) {
+  const bool is_terminal =
+      S_ISCHR(mode) && (path.starts_with("/dev/pts/") || path.starts_with("/dev/tty"));
+  if (is_terminal || S_ISREG(mode) || S_ISFIFO(mode) || path == "/dev/null") return nullptr;
+  if (S_ISDIR(mode)) return "it is a directory";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return "it is a device, and no terminal";
+  return "it is no file, pipe or terminal";
+}
+
+// nullptr where it can be written. A pipe is left alone: its reader would take the trial for the end.
+const char* why_not_writable(const std::string& path) {
+  if (is_own_output(path)) return nullptr;
   struct stat status;
-  if (lstat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
-    const bool is_terminal =
-        S_ISCHR(status.st_mode) && (path.starts_with("/dev/pts/") || path.starts_with("/dev/tty"));
-    if (!is_terminal && path != "/dev/null" && !S_ISFIFO(status.st_mode)) {
-      errno = S_ISDIR(status.st_mode) ? EISDIR : EINVAL;
-      return false;
-    }
-    return faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0;
+  const bool exists = lstat(path.c_str(), &status) == 0;
+  if (exists && !S_ISREG(status.st_mode)) {
+    if (const char* reason = why_not_of_kind(path, status.st_mode)) return reason;
+    return faccessat(AT_FDCWD, path.c_str(), W_OK, AT_EACCESS) == 0 ? nullptr : strerror(errno);
   }
   const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
   const int descriptor = open(path.c_str(), flags, 0666);
-  return descriptor >= 0 && close(descriptor) == 0;
+  return descriptor >= 0 && close(descriptor) == 0 ? nullptr : strerror(errno);
 }
 
 // Where the name leads, if it is a link: the person's own, followed now and not later.
@@ -61,11 +66,12 @@ std::string without_link(std::filesystem::path path) {
 
 // For "/a/b/x%p" whether a file can be made in /a/b, for "/a/%e/x" whether /a can be searched: who
 // makes the directories of the rest is not known.
-bool holds_expanded(const std::string& path) {
+const char* why_not_expanded(const std::string& path) {
   const size_t slash = path.rfind('/', path.find('%'));
   const bool last = path.find('/', slash + 1) == std::string::npos;
   const std::string folder = path.substr(0, slash + 1);
-  return faccessat(AT_FDCWD, folder.c_str(), last ? W_OK | X_OK : X_OK, AT_EACCESS) == 0;
+  const int needed = last ? W_OK | X_OK : X_OK;
+  return faccessat(AT_FDCWD, folder.c_str(), needed, AT_EACCESS) == 0 ? nullptr : strerror(errno);
 }
 
 }  // namespace
@@ -79,7 +85,8 @@ void export_statistics_file(const std::string& file) {
   const std::string complaint = known_assignment("stats_file=" + path);
   if (!complaint.empty()) throw Failure{kLauncherFailed, complaint};
   const bool varies = path.find('%') != std::string::npos;
-  if (!(varies ? holds_expanded(path) : is_writable(path))) throw refused(file, strerror(errno));
+  const char* reason = varies ? why_not_expanded(path) : why_not_writable(path);
+  if (reason != nullptr) throw refused(file, reason);
   const char* format = getenv("HAKMEM_STATS");
   if (format == nullptr || strcasecmp(format, "json") != 0) setenv("HAKMEM_STATS", "on", 1);
   setenv("HAKMEM_STATS_FILE", path.c_str(), 1);

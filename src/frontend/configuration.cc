@@ -7,7 +7,7 @@
 
 #include "base/environment.h"
 #include "base/log.h"
-#include "frontend/misspelt.h"
+#include "frontend/nearest_variable.h"
 
 namespace hakmem {
 namespace {
@@ -229,6 +229,20 @@ void parse_environment() {
   for (const OptionDescription& option : kOptions) {
     set_option(static_cast<Option>(&option - kOptions), environment_variable(option.variable),
                Source::kEnvironment, option.variable);
+  }
+}
+
+// Not a word about a name that resembles none of ours: others may call theirs HAKMEM_ too.
+void name_misspelt_variables() {
+  for (char** entry = environment_variables(); *entry != nullptr; ++entry) {
+    Text rest = text_of(*entry);
+    Text name = take_until(rest, '=');
+    if (!take_until(name, '_').is(text_of("HAKMEM"))) continue;
+    const char* nearest = nearest_variable(name);
+    if (nearest == nullptr || text_of(nearest + strlen("HAKMEM_")).is(name)) continue;
+    Line line;
+    line.text("hakmem: HAKMEM_").text(name.data, name.length);
+    line.text(" is not read: is ").text(nearest).text(" meant?").send();
   }
 }
 

@@ -50,8 +50,16 @@ for value in ("limit=1", "limit=99999999999999999999G", "large_threshold=1K", "m
     result = hakmem("run", "--set", value, "--", "true")
     check(f"{value} is refused", result.returncode == 125 and "is not accepted" in result.stderr,
           result)
+for value, told in (("bigcahce=off", "is bigcache meant?"), ("HAKMEM_THPS=on", "is thp meant?"),
+                    ("nonsense=on", "see 'hakmem config'")):
+    result = hakmem("run", "--set", value, "--", "true")
+    check(f"{value} is named", result.returncode == 125 and told in result.stderr, result)
 
 # Statistics.
+for file, told in (("/dev/full", "it is a device"), ("/tmp", "it is a directory"),
+                   ("/nonexistent/file", "No such file")):
+    result = hakmem("run", "--stats", file, "--", "true")
+    check(f"no statistics to {file}", result.returncode == 125 and told in result.stderr, result)
 with tempfile.TemporaryDirectory() as place:
     result = hakmem("run", "--stats", "one file", "--", "bash", "-c", "cd / && true", cwd=place)
     text = Path(place, "one file").read_text(encoding="ascii")

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "frontend/configuration.cc"
-#include "frontend/misspelt.cc"
+#include "frontend/nearest_variable.cc"
 #include "input.h"
 
 extern "C" {

@@ -1,20 +1,17 @@
-// Owns: see misspelt.h.
-// Called by: see misspelt.h.
-// Never: see misspelt.h.
-#include "frontend/misspelt.h"
+// Owns: see nearest_variable.h.
+// Called by: see nearest_variable.h.
+// Never: see nearest_variable.h.
+#include "frontend/nearest_variable.h"
 
 #include <string.h>
 
 #include <algorithm>
 #include <cstdint>
 
-#include "base/environment.h"
-#include "base/log.h"
-
 namespace hakmem {
 namespace {
 
-constexpr const char* kPrefix = "HAKMEM_";
+constexpr size_t kPrefix = sizeof "HAKMEM_" - 1;
 
 constexpr const char* kVariables[] = {
     "HAKMEM_MODE",
@@ -62,11 +59,12 @@ size_t mistakes(Text wrong, Text right) {
 }
 
 Text without_prefix(const char* variable) {
-  return {.data = variable + strlen(kPrefix), .length = strlen(variable) - strlen(kPrefix)};
+  return {.data = variable + kPrefix, .length = strlen(variable) - kPrefix};
 }
 
-// Nearly its name: one mistake in three letters; nullptr: none. Itself if it is one.
-const char* nearest_to(Text name) {
+}  // namespace
+
+const char* nearest_variable(Text name) {
   const char* nearest = nullptr;
   size_t fewest = name.length / 3 + 1;
   for (const char* variable : kVariables) {
@@ -76,21 +74,6 @@ const char* nearest_to(Text name) {
     nearest = variable;
   }
   return nearest;
-}
-
-}  // namespace
-
-void name_misspelt_variables() {
-  for (char** entry = environment_variables(); *entry != nullptr; ++entry) {
-    if (strncmp(*entry, kPrefix, strlen(kPrefix)) != 0) continue;
-    Text rest = without_prefix(*entry);
-    const Text name = take_until(rest, '=');
-    const char* nearest = nearest_to(name);
-    if (nearest == nullptr || without_prefix(nearest).is(name)) continue;
-    Line line;
-    line.text("hakmem: ").text(kPrefix).text(name.data, name.length);
-    line.text(" is not read: is ").text(nearest).text(" meant?").send();
-  }
 }
 
 }  // namespace hakmem
