@@ -112,9 +112,9 @@ void hakmem_deallocate(void* block, size_t size, size_t alignment);
  * block in the arena if it can leave it in place, and moves it to the calling thread's heap
  * otherwise.
  *
- * Misuse that is noticed ends the process with a message: an arena that was destroyed, or is none; a
- * block that is not the arena's, or was freed by itself, by a reset or with its arena; two threads at
- * once. A null pointer is no arena.
+ * Misuse that is noticed ends the process with a message: an arena that was destroyed, or is none;
+ * a block that is not the arena's, or was freed by itself, by a reset or with its arena; two
+ * threads at once. A null pointer is no arena.
  *
  * After fork(), an arena is as usable in the child as in the parent. One that another thread was
  * changing in the moment of the fork is made whole; the block that the thread was about to

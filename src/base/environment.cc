@@ -128,7 +128,8 @@ bool parse_bytes(Text text, size_t& bytes) {
 
 bool parse_share(Text text, size_t whole, size_t& part) {
   size_t percent;
-  if (!take_number(text, percent) || !text.equals("%") || percent < 1 || percent > 100) return false;
+  if (!take_number(text, percent) || !text.equals("%") || percent < 1 || percent > 100)
+    return false;
   part = whole / 100 * percent;
   return true;
 }

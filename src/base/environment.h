@@ -22,8 +22,8 @@ struct Text {
 // than its user (AT_SECURE).
 Text environment_variable(const char* name);
 bool environment_is_readable();
-// "name=value" of each variable, nullptr behind the last; no variables where they are not readable or
-// the program is a privileged one.
+// "name=value" of each variable, nullptr behind the last; no variables where they are not readable
+// or the program is a privileged one.
 char** environment_variables();
 // What a constructor was given, for as long as libc has not set environ yet.
 void provide_environment(char** environment);
@@ -34,8 +34,8 @@ int index_in(const char* accepted, Text value);
 // The entry of such a list.
 Text entry_of(const char* accepted, int index);
 
-// Bytes, with an optional K, M, G or T or KiB, MiB, GiB or TiB (powers of 1024); false when it is no
-// such number.
+// Bytes, with an optional K, M, G or T or KiB, MiB, GiB or TiB (powers of 1024); false when it is
+// no such number.
 bool parse_bytes(Text text, size_t& bytes);
 // A share such as "80%" of `whole`, from 1 % to 100 %; false when it is no share.
 bool parse_share(Text text, size_t whole, size_t& part);

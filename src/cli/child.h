@@ -1,8 +1,6 @@
-// Owns: a program started as a child: its process, what it executes, the signals that are passed on to
-// it, its end.
-// Called by: strict.cc.
-// Never: a signal mask, a disposition or a descriptor of ours left in the program; a program that
-// outlives this process.
+// Owns: a program started as a child: its process, what it executes, the signals that are passed on
+// to it, its end. Called by: strict.cc. Never: a signal mask, a disposition or a descriptor of ours
+// left in the program; a program that outlives this process.
 #pragma once
 
 #include <sys/types.h>

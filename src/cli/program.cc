@@ -87,9 +87,10 @@ Obstacle obstacle_to_preload(const std::string& file) {
     return obstacle;
   }
   if (runs_privileged(file, status)) {
-    return {ObstacleKind::other,
-            "it runs with other rights than its user (setuid, setgid, capabilities), and the loader "
-            "ignores LD_PRELOAD"};
+    return {
+        ObstacleKind::other,
+        "it runs with other rights than its user (setuid, setgid, capabilities), and the loader "
+        "ignores LD_PRELOAD"};
   }
   if (!program.is_elf()) return {};
   if (!program.is_native()) {

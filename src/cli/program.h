@@ -24,8 +24,8 @@ struct Obstacle {
   bool exists() const { return kind != ObstacleKind::none; }
 };
 
-// Why the loader will not put a preloaded library into this program, as far as its file tells. Looks
-// through one "#!" line.
+// Why the loader will not put a preloaded library into this program, as far as its file tells.
+// Looks through one "#!" line.
 Obstacle obstacle_to_preload(const std::string& file);
 
 }  // namespace hakmem::cli

@@ -31,7 +31,8 @@ class Report {
   // Nothing was heard.
   void silence();
 
-  // The process is another program now, of which nothing has been heard. An empty name: the old one.
+  // The process is another program now, of which nothing has been heard. An empty name: the old
+  // one.
   void begin_anew(const std::string& name, std::string obstacle);
 
   bool made() const { return !last_.empty(); }

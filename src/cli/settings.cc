@@ -33,7 +33,8 @@ bool is_accepted(const SettingRow& row, const std::string& value) {
     case SettingKind::share:
     case SettingKind::number: {
       size_t number = 0;
-      if (row.kind == SettingKind::share && parse_share(text_of(value), SIZE_MAX, number)) return true;
+      if (row.kind == SettingKind::share && parse_share(text_of(value), SIZE_MAX, number))
+        return true;
       return parse_bytes(text_of(value), number) && number >= row.bound;
     }
     case SettingKind::text:
@@ -91,7 +92,8 @@ std::string known_assignment(const std::string& assignment) {
   const std::string name = assignment.substr(0, equals);
   const std::string value = assignment.substr(equals + 1);
   const SettingRow* row = find_row(name);
-  if (row == nullptr) return fmt::format("{} is no feature or option{}", name, question_about(name));
+  if (row == nullptr)
+    return fmt::format("{} is no feature or option{}", name, question_about(name));
   if (is_accepted(*row, value)) return "";
   return fmt::format("{}={} is not accepted ({})", name, value, row->accepted);
 }

@@ -38,7 +38,8 @@ const char* why_not_of_kind(const std::string& path, mode_t mode) {
   return "it is no file, pipe or terminal";
 }
 
-// nullptr where it can be written. A pipe is left alone: its reader would take the trial for the end.
+// nullptr where it can be written. A pipe is left alone: its reader would take the trial for the
+// end.
 const char* why_not_writable(const std::string& path) {
   if (is_own_output(path)) return nullptr;
   struct stat status;

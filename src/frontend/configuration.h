@@ -113,8 +113,8 @@ struct Configuration {
 const Configuration& configuration();
 
 // Parses the compiled-in defaults and the environment, once; later calls do nothing. Shares are of
-// `machine_bytes`. Not thread-safe against itself: the first allocation of a process happens on its only
-// thread.
+// `machine_bytes`. Not thread-safe against itself: the first allocation of a process happens on its
+// only thread.
 void parse_configuration(size_t machine_bytes);
 
 // The name of the value a feature is set to, not terminated; its length in `length`.

@@ -46,8 +46,7 @@ Opening hakmem_before_dlopen(int flags) {
 
 // A new namespace has a libc of its own, and its libraries never see us.
 Opening hakmem_before_dlmopen(long name_space, int flags) {
-  return {next_dlmopen.address(),
-          name_space == LM_ID_BASE ? flags_to_pass(flags) : flags};
+  return {next_dlmopen.address(), name_space == LM_ID_BASE ? flags_to_pass(flags) : flags};
 }
 
 }  // namespace hakmem

@@ -7,8 +7,8 @@
 
 namespace hakmem {
 
-// The variable whose name `name`, without "HAKMEM_", nearly is: one mistake in three letters; nullptr:
-// none. The name of one is its own.
+// The variable whose name `name`, without "HAKMEM_", nearly is: one mistake in three letters;
+// nullptr: none. The name of one is its own.
 const char* nearest_variable(Text name);
 
 }  // namespace hakmem

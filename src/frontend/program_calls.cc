@@ -2,7 +2,8 @@
 // address space, locked memory, filters.
 // Called by: the program; libraries such as libseccomp.
 // Never: a call withheld, or changed: each is made as libc makes it. A program whose own
-// instructions make the system call is noticed later: at the next slow path, or by the thread of ours.
+// instructions make the system call is noticed later: at the next slow path, or by the thread of
+// ours.
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdarg.h>
@@ -57,8 +58,8 @@ constinit NextFunction next_syscall("syscall");
 
 // Where the exported syscall goes on (syscall.cc, in assembly).
 extern "C" HAKMEM_HIDDEN void* hakmem_before_syscall(long number, long first) {
-  const bool installs = number == SYS_seccomp && (first == SECCOMP_SET_MODE_STRICT ||
-                                                  first == SECCOMP_SET_MODE_FILTER);
+  const bool installs = number == SYS_seccomp &&
+                        (first == SECCOMP_SET_MODE_STRICT || first == SECCOMP_SET_MODE_FILTER);
   if (installs || (number == SYS_prctl && precedes_filter(first))) confine();
   return next_syscall.address();
 }

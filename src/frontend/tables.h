@@ -29,7 +29,7 @@ struct SettingRow {
   const char* by_mode[sizeof kModeRows / sizeof *kModeRows];  // of features; null for options
   const char* fallback;                                       // of options; null for features
   SettingKind kind;
-  size_t bound;  // the least number, the most bytes of a text; 0: none
+  size_t bound;   // the least number, the most bytes of a text; 0: none
   bool acted_on;  // by this version
 };
 

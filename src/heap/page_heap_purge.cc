@@ -85,8 +85,8 @@ bool PageHeap::tell_of_free(Slices excess) const {
   return helper != nullptr && helper(excess != Slices{0} ? Notice::kExcess : Notice::kIdle, excess);
 }
 
-// The thread's frees stay in its slabs: nothing else would look at the time. Who sleeps until there is
-// something sleeps on: this is nothing yet.
+// The thread's frees stay in its slabs: nothing else would look at the time. Who sleeps until there
+// is something sleeps on: this is nothing yet.
 void PageHeap::note_busy_thread() {
   if (watched_.load(std::memory_order_relaxed)) return;
   settle(is_time_to_sweep());

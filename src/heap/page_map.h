@@ -29,16 +29,16 @@ struct HugePageArray {
 // the watermark rises; they start at one place so that together they take one mapping, and while
 // the process is small one page of page tables: a fork copies each.
 struct Region {
-  uintptr_t base;                // while known
+  uintptr_t base;  // while known
   uintptr_t descriptors;
   HugePageArray huge_pages;
-  uint32_t total;                // huge pages, metadata included; 0: none, to be used again
-  uint32_t watermark;            // huge pages below it are known to the page heap
-  uint32_t spans_ready;          // bytes of descriptors committed
-  uint32_t pages_ready;          // bytes of huge pages' state committed
-  uint32_t metadata_slices;      // that count as used from the start
-  // What has readable descriptors: the base, and in its low bits the number of huge pages. One word,
-  // for a region may take the place of another while somebody looks an address up.
+  uint32_t total;            // huge pages, metadata included; 0: none, to be used again
+  uint32_t watermark;        // huge pages below it are known to the page heap
+  uint32_t spans_ready;      // bytes of descriptors committed
+  uint32_t pages_ready;      // bytes of huge pages' state committed
+  uint32_t metadata_slices;  // that count as used from the start
+  // What has readable descriptors: the base, and in its low bits the number of huge pages. One
+  // word, for a region may take the place of another while somebody looks an address up.
   std::atomic<uintptr_t> known;
 
   static_assert((size_t{1} << 40) / kHugePageSize < kHugePageSize);

@@ -1,10 +1,10 @@
 // Owns: a system call filter that a preloaded library enters just before main, when the allocator
 // has started. From the environment:
 //   CALL_FILTER_ALLOW=FILE   numbers of calls that the process may make; any other kills it
-//   CALL_FILTER_OWN=FILE     numbers that the instructions of libhakmem.so may make; any other kills
+//   CALL_FILTER_OWN=FILE     numbers that libhakmem.so itself may make; any other kills
 //   CALL_FILTER_COLD=1       without an allocation before
 //   CALL_FILTER_REPORT=1     SIGSYS instead, with a line on stderr that names call and place
-//   CALL_FILTER_RECORD=FILE  no filter: adds the numbers of all calls that are made, call_recorder.h
+//   CALL_FILTER_RECORD=FILE  no filter: adds the numbers of all calls made, call_recorder.h
 // Called by: the dynamic loader; LD_PRELOAD has it in front of libhakmem.so.
 // Never: an allocation, a file left open.
 #define _GNU_SOURCE

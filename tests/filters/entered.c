@@ -56,7 +56,8 @@ static void enter_filter(unsigned flags, int may_start_threads) {
   }
   code[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
   const struct sock_fprog program = {.len = (unsigned short)length, .filter = code};
-  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) != 0) _exit(skipped("no filters here"));
+  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) != 0)
+    _exit(skipped("no filters here"));
 }
 
 static void enter(unsigned flags, int may_start_threads) {

@@ -21,7 +21,7 @@ MAY_INCLUDE = {
     "backend": {"backend", "base", "policy/knobs.h", "telemetry/counters.h"},
     "heap": {"heap", "backend/backend.h", "base", "policy/knobs.h", "telemetry/counters.h",
              "telemetry/counters.def"},
-    "cli": {"cli", "frontend/tables.h", "base/environment.h"},
+    "cli": {"cli", "frontend/tables.h", "frontend/nearest_variable.h", "base/environment.h"},
     "frontend": {"frontend", "heap", "backend", "policy", "telemetry", "base", "hakmem/hakmem.h"},
 }
 

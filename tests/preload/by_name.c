@@ -18,9 +18,7 @@
 enum { kBlocks = 40, kPage = 4096, kMostRanges = 100000 };
 
 static int does_nothing;
-static struct {
-  uintptr_t start, end;
-} gone[kMostRanges];
+static struct { uintptr_t start, end; } gone[kMostRanges];
 static int ranges;
 
 static void note(void* start, size_t bytes) {

@@ -130,7 +130,8 @@ static int locked(void) {
       CHECK(blocks[index] != NULL);
       for (size_t at = 0; at < bytes; at += 128) CHECK(blocks[index][at] == 0);
       memset(blocks[index], 1, bytes);
-      if (index % 3 == 0 && mlock(blocks[index] + 100000, 100) != 0) return skipped("no right to lock");
+      if (index % 3 == 0 && mlock(blocks[index] + 100000, 100) != 0)
+        return skipped("no right to lock");
     }
     for (int index = 0; index < kBlocks; ++index) free(blocks[(index * 7 + round) % kBlocks]);
     usleep(100000);

@@ -1,6 +1,6 @@
-// Programs that limit or lock their own memory: own_limits lowered|lowered_raw|locked|home. What they
-// map themselves is not refused, nor what they allocate, and what one thread frees comes home while
-// its frees stay on the fast path.
+// Programs that limit or lock their own memory: own_limits lowered|lowered_raw|locked|home. What
+// they map themselves is not refused, nor what they allocate, and what one thread frees comes home
+// while its frees stay on the fast path.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -39,8 +39,7 @@ static void* do_nothing(void* argument) {
 }
 
 static void map_and_make_threads(void) {
-  void* mapped =
-      mmap(NULL, 50 * kMiB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* mapped = mmap(NULL, 50 * kMiB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK(mapped != MAP_FAILED);
   pthread_t thread;
   CHECK(pthread_create(&thread, NULL, do_nothing, NULL) == 0);
@@ -73,7 +72,8 @@ static int lock(void) {
   if (limit.rlim_max < 64 * kMiB) return skipped("less than 64 MiB may be locked here");
   limit.rlim_cur = limit.rlim_max = 64 * kMiB;
   CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
-  if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) return skipped("no other user to become");
+  if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0)
+    return skipped("no other user to become");
   if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
     CHECK(errno == EPERM || errno == ENOMEM);
     return errno == EPERM ? skipped("no right to lock") : 1;

@@ -112,8 +112,8 @@ static int last_thread(void) {
   return 0;
 }
 
-// libc's join returns a moment before the kernel has let go of the thread; on a busy machine that is
-// some while.
+// libc's join returns a moment before the kernel has let go of the thread; on a busy machine that
+// is some while.
 static void wait_until_alone(void) {
   for (int look = 0; look < 500 && threads_of_process() != 1; ++look) usleep(10000);
   CHECK(threads_of_process() == 1);
@@ -345,8 +345,9 @@ int main(int count, char** arguments) {
   static const struct {
     const char* name;
     int (*run)(void);
-  } cases[] = {{"last_thread", last_thread}, {"namespace", namespace}, {"descriptors", descriptors},
-               {"asleep", asleep},           {"noticed", noticed},     {"last_round", last_round},
+  } cases[] = {{"last_thread", last_thread}, {"namespace", namespace},
+               {"descriptors", descriptors}, {"asleep", asleep},
+               {"noticed", noticed},         {"last_round", last_round},
                {"handler", handler},         {"undisturbed", undisturbed}};
   for (size_t index = 0; index < sizeof cases / sizeof *cases; ++index) {
     if (strcmp(arguments[1], cases[index].name) == 0) return cases[index].run();

@@ -44,7 +44,8 @@ TEST(Environment, ParsesBytes) {
   EXPECT_EQ(bytes, size_t{1} << 40);
   EXPECT_TRUE(parse_bytes(text("2GiB"), bytes));
   EXPECT_EQ(bytes, size_t{2} << 30);
-  for (const char* bad : {"", "M", "GiB", "2GB", "2Gi", "16777216T", "-1", "1.5M", "2MB", "99999999999999999999", "17179869184G"}) {
+  for (const char* bad : {"", "M", "GiB", "2GB", "2Gi", "16777216T", "-1", "1.5M", "2MB",
+                          "99999999999999999999", "17179869184G"}) {
     EXPECT_FALSE(parse_bytes(text(bad), bytes)) << bad;
   }
 }
@@ -55,7 +56,8 @@ TEST(Environment, ParsesShares) {
   EXPECT_EQ(part, 800u);
   EXPECT_TRUE(parse_share(text("100%"), 1000, part));
   EXPECT_EQ(part, 1000u);
-  for (const char* bad : {"", "%", "0%", "101%", "80", "8.5%", "80%%", "-1%", "99999999999999999999%"}) {
+  for (const char* bad :
+       {"", "%", "0%", "101%", "80", "8.5%", "80%%", "-1%", "99999999999999999999%"}) {
     EXPECT_FALSE(parse_share(text(bad), 1000, part)) << bad;
   }
 }
