@@ -49,8 +49,6 @@ foreach(component IN LISTS components)
 endforeach()
 
 set(CPACK_GENERATOR DEB)
-set(CPACK_DEBIAN_DEBUGINFO_PACKAGE ON)
-set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_PACKAGE_CONTACT "the hakmem maintainers <maintainers@hakmem.invalid>")
 set(CPACK_DEB_COMPONENT_INSTALL ON)
