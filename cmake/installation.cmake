@@ -49,6 +49,7 @@ foreach(component IN LISTS components)
 endforeach()
 
 set(CPACK_GENERATOR DEB)
+set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_PACKAGE_CONTACT "the hakmem maintainers <maintainers@hakmem.invalid>")
 set(CPACK_DEB_COMPONENT_INSTALL ON)
