@@ -4,9 +4,6 @@
 # added, so that a program keeps running with any later library of the same soname.
 include(CMakePackageConfigHelpers)
 
-set_target_properties(hakmem PROPERTIES
-  VERSION ${PROJECT_VERSION}
-  SOVERSION ${PROJECT_VERSION_MAJOR})
 install(TARGETS hakmem EXPORT hakmemTargets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     COMPONENT library NAMELINK_COMPONENT development)
@@ -52,6 +49,7 @@ foreach(component IN LISTS components)
 endforeach()
 
 set(CPACK_GENERATOR DEB)
+set(CPACK_STRIP_FILES ON)
 set(CPACK_PACKAGING_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
 set(CPACK_PACKAGE_CONTACT "the hakmem maintainers <maintainers@hakmem.invalid>")
 set(CPACK_DEB_COMPONENT_INSTALL ON)
