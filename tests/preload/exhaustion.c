@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -86,6 +87,46 @@ static int lowered(int resource, size_t bytes) {
   return 0;
 }
 
+// Four threads with 120 MB live in blocks of 16 to 4,000 bytes, of which each is replaced about
+// twenty times: what little lies free must be filled again before more is taken.
+enum { kChurners = 4, kLive = 120 * 1000 * 1000 / kChurners, kMostBlocks = kLive / 1000 };
+
+static void* replace_blocks(void* unused) {
+  static _Thread_local struct {
+    char* block;
+    size_t size;
+  } live[kMostBlocks];
+  uint64_t seed = (uintptr_t)&live;
+  size_t count = 0, bytes = 0;
+  for (size_t moved = 0; moved < (size_t)20 * kLive;) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    const size_t size = 16 + (seed >> 33) % 3985;
+    const size_t at = count == 0 ? 0 : (seed >> 20) % count;
+    const int grow = count < kMostBlocks && bytes + size <= kLive;
+    if (!grow) {
+      bytes -= live[at].size;
+      free(live[at].block);
+    }
+    const size_t place = grow ? count++ : at;
+    live[place].block = malloc(size);
+    CHECK(live[place].block != NULL);
+    memset(live[place].block, 1, size);
+    live[place].size = size;
+    bytes += size;
+    moved += size;
+  }
+  return unused;
+}
+
+static int churn(void) {
+  pthread_t threads[kChurners];
+  for (int index = 0; index < kChurners; ++index) {
+    CHECK(pthread_create(&threads[index], NULL, replace_blocks, NULL) == 0);
+  }
+  for (int index = 0; index < kChurners; ++index) pthread_join(threads[index], NULL);
+  return 0;
+}
+
 int main(int argc, char** argv) {
   CHECK(argc == 2);
   const char* name = argv[1];
@@ -97,6 +138,7 @@ int main(int argc, char** argv) {
   int must_fail = 1;
   if (strcmp(name, "lowered-address-space") == 0) return lowered(RLIMIT_AS, 64 << 20);
   if (strcmp(name, "lowered-data") == 0) return lowered(RLIMIT_DATA, 8 << 20);
+  if (strcmp(name, "churn") == 0) return churn();
   if (strcmp(name, "address-space") == 0) {
     limit(RLIMIT_AS, 256 << 20);
   } else if (strcmp(name, "address-space-tight") == 0) {

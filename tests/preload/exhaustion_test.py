@@ -79,6 +79,8 @@ run("caller", label="ulimit -v 100 MiB", limit=100 << 20)
 run("mlockall")
 in_cgroup(128 << 20, lambda group: run("cgroup", label="64 MiB live in a cgroup of 128 MiB",
                                        cgroup=group))
+in_cgroup(150 * 1000 * 1000, lambda group: run("churn", label="120 MB churned by four threads in a cgroup of "
+                                               "150 MB", cgroup=group))
 with_sysctl("/proc/sys/vm/max_map_count", "200",
             lambda: run("address-space", label="address space under max_map_count=200"))
 with_sysctl("/proc/sys/vm/overcommit_memory", "2",
