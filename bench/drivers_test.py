@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Whether the drivers of whole programs, the matrix and the soak work, and what all refuse:
+"""Whether the drivers of whole programs, the matrix, the soak and the demo work, and what all refuse:
 drivers_test.py BUILD."""
 import json
+import random
 import re
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 sys.path.insert(0, str(BENCH.parent / "tests"))
 sys.dont_write_bytecode = True
+sys.path.insert(1, str(BENCH / "demo"))
 from checks import check, finish  # noqa: E402
+from paired import ratio_of  # noqa: E402
 
 BUILD = Path(sys.argv[1])
+STATIC = BUILD / "tests/cli/static_program"
 
 
 def run(program, *arguments):
@@ -57,6 +61,42 @@ def soak():
                   and (found[1] == "as") == (share <= 1), found)
 
 
+def demo():
+    done = subprocess.run([sys.executable, "-B", BENCH / "demo", "--quick"], capture_output=True, text=True,
+                          timeout=250, check=False)
+    text = done.stdout
+    check("demo ends well", done.returncode == 0, text + done.stderr)
+    check("demo has a verdict on memory and one for each peer", text.count("Verdict: ") == 4, text)
+    for name in ("libc", "jemalloc", "mimalloc", "hakmem"):
+        check(f"demo has {name} in both tables",
+              len(re.findall(rf"^  {name} +[\d,.]+ +[\d,.]+ +[\d,.]+$", text, re.M)) == 2, text)
+    done = subprocess.run([sys.executable, "-B", BENCH / "demo", "--", "sort", "/dev/null"], capture_output=True,
+                          text=True, timeout=250, check=False)
+    check("demo measures a command", done.returncode == 0 and done.stdout.count("Verdict: ") == 6, done)
+    for words in (["x"], ["--"], ["--", STATIC]):
+        done = subprocess.run([sys.executable, "-B", BENCH / "demo", *words], capture_output=True,
+                              text=True, timeout=250, check=False)
+        check(f"demo refuses {words}", done.returncode != 0 and "Verdict" not in done.stdout
+              and "Traceback" not in done.stderr and done.stderr != "", done)
+
+
+def intervals():
+    """The true ratio is in 95 of 100 intervals, or more."""
+    numbers = random.Random(1)
+    held = 0
+    for _ in range(1000):
+        ours = [1.1 * numbers.lognormvariate(0, 0.1) for _ in range(15)]
+        theirs = [numbers.lognormvariate(0, 0.1) for _ in range(15)]
+        ratio = ratio_of(ours, theirs)
+        held += ratio.low <= 1.1 <= ratio.high
+    check("intervals hold what they say", 940 <= held <= 990, held)
+    for ratio, word in (((1.06, 1.08, 1.1), "costly"), ((0.8, 0.9, 0.94), "cheap"),
+                        ((0.97, 1, 1.04), "no difference"), ((0.9, 1, 1.2), "undecided")):
+        low, median, high = ratio
+        said = type(ratio_of([1], [1]))(median, low, high).verdict("costly", "cheap")
+        check(f"{ratio} is {word}", word in said, said)
+
+
 def bad_arguments():
     """A number that means nothing ends in one message and status 2, before anything runs."""
     for arguments in (["scenarios", "--scenario", "pair-32", "--iterations", "-1"],
@@ -92,5 +132,7 @@ def refused(command):
 programs()
 matrix()
 soak()
+demo()
+intervals()
 bad_arguments()
 finish()
