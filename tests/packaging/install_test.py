@@ -36,20 +36,21 @@ with tempfile.TemporaryDirectory() as folder:
 
     must("cmake", "-S", here / "consumer", "-B", work, f"-DCMAKE_PREFIX_PATH={prefix}")
     must("cmake", "--build", work)
-    for program in ("shared", "static"):
+    for program in ("shared_c", "shared_cc", "static_c", "static_cc"):
         result = run(work / program, env={"HAKMEM_MODE": "fast"})
         check(f"find_package, {program}", result.returncode == 0 and result.stdout.endswith("fast\n"),
               result)
-    needed = must("readelf", "-d", work / "static")
+    needed = must("readelf", "-d", work / "static_cc")
     check("static: not linked to the library as well", "libhakmem" not in needed, needed)
 
     env = {**os.environ, "PKG_CONFIG_PATH": str(library.parent / "pkgconfig")}
     if run("sh", "-c", "command -v pkg-config").returncode == 0:
         for name, more, flags in (("shared", [], []), ("static", ["-static"], ["--static"])):
             words = must("pkg-config", "--cflags", "--libs", *flags, "hakmem", env=env).split()
-            must("c++", "-std=c++20", here / "consumer/main.cc", *words, *more, "-o", work / "by_pkg")
-            result = run(work / "by_pkg", env={"LD_LIBRARY_PATH": str(library.parent)})
-            check(f"pkg-config, {name}", result.returncode == 0, result)
+            for compiler, main in ((["cc"], "main.c"), (["c++", "-std=c++20"], "main.cc")):
+                must(*compiler, here / "consumer" / main, *words, *more, "-o", work / "by_pkg")
+                result = run(work / "by_pkg", env={"LD_LIBRARY_PATH": str(library.parent)})
+                check(f"pkg-config, {name}, {main}", result.returncode == 0, result)
     else:
         print("pkg-config: skipped, not installed")
 

@@ -247,10 +247,11 @@ static long sleeps_of_own_thread(void) {
   return sleeps;
 }
 
-static atomic_int enough;
+static atomic_int enough, churned;
 
 static void* free_small(void* unused) {
   churn(200);
+  ++churned;
   while (!enough) {
     if (unused != NULL) {  // one of them leaves the processor to others
       usleep(1000);
@@ -268,7 +269,7 @@ static int undisturbed(void) {
   for (int index = 0; index < kThreads; ++index) {
     pthread_create(&threads[index], NULL, free_small, index == 0 ? NULL : &enough);
   }
-  sleep(2);
+  while (churned < kThreads) usleep(10000);
   malloc_trim(0);  // from here on it waits for something to free
   sleep(1);
   const long before = sleeps_of_own_thread();
