@@ -41,7 +41,7 @@ sigset_t watched_signals() {
 
 }  // namespace
 
-Child::Child(const std::vector<std::string>& command, const Handshake& handshake) {
+Child::Child(const std::vector<std::string>& command, const Handshake& handshake, Tracing tracing) {
   const sigset_t watched = watched_signals();
   sigprocmask(SIG_BLOCK, &watched, &mask_before_);
   // Ignored, it would not be sent, and there would be no status to wait for.
@@ -64,14 +64,14 @@ Child::Child(const std::vector<std::string>& command, const Handshake& handshake
     char nothing;
     while (read(start[0], &nothing, 1) < 0 && errno == EINTR) {
     }
-    handshake.invite(getpid());
+    handshake.invite(tracing == Tracing::descendants ? kAnyProcess : getpid());
     std::signal(SIGCHLD, at_child_before);
     sigprocmask(SIG_SETMASK, &mask_before_, nullptr);
     const int error = execute(command);
     _exit(write(failure[1], &error, sizeof error) > 0 ? kCannotRun : kLauncherFailed);
   }
   close(failure[1]);
-  trace();
+  trace(tracing);
   close(start[0]);
   close(start[1]);
   int error = 0;
@@ -88,7 +88,12 @@ Child::~Child() {
   close(signals_);
 }
 
-bool Child::wait(int descriptor, std::chrono::steady_clock::duration time) {
+void Child::send_to_all(int signal) const {
+  send(signal);
+  for (const pid_t process : descendants_) kill(process, signal);
+}
+
+std::vector<Child::Event> Child::wait(int descriptor, std::chrono::steady_clock::duration time) {
   using std::chrono::milliseconds;
   const auto left = std::chrono::duration_cast<milliseconds>(time).count() + 1;
   const int timeout = time == std::chrono::steady_clock::duration::max()
@@ -96,50 +101,68 @@ bool Child::wait(int descriptor, std::chrono::steady_clock::duration time) {
                           : static_cast<int>(std::max(left, decltype(left){0}));
   pollfd sources[] = {{signals_, POLLIN, 0}, {descriptor, POLLIN, 0}};
   poll(sources, 2, timeout);
-  return take_signals();
+  std::vector<Event> events;
+  take_signals(events);
+  return events;
 }
 
-bool Child::take_signals() {
-  bool ended = false;
+void Child::take_signals(std::vector<Event>& events) {
   signalfd_siginfo signal;
-  while (!ended && read(signals_, &signal, sizeof signal) == sizeof signal) {
+  while (read(signals_, &signal, sizeof signal) == sizeof signal) {
     if (signal.ssi_signo == SIGCHLD) {
-      ended = has_ended();
+      take_changes(events);
     } else if (signal.ssi_code != SI_KERNEL) {
       send(static_cast<int>(signal.ssi_signo));
     }
   }
-  return ended;
 }
 
-// Of its main thread, and for no more than to hear when it executes another program: it runs on at
-// once, and children are their own. Refused where a debugger or a filter stands in the way.
-void Child::trace() {
-  traced_ = ptrace(PTRACE_SEIZE, process_, nullptr, PTRACE_O_TRACEEXEC) == 0;
-}
-
-bool Child::has_ended() {
-  while (waitpid(process_, &status_, WNOHANG | WUNTRACED) == process_) {
-    if (!WIFSTOPPED(status_)) return true;
-    go_on_from(status_);
+// For no more than to hear what is executed: whatever stops for that runs on at once. Of the child
+// its main thread is enough; descendants may come from any thread. Refused where a debugger or a
+// filter stands in the way.
+void Child::trace(Tracing tracing) {
+  long options = PTRACE_O_TRACEEXEC;
+  if (tracing == Tracing::descendants) {
+    options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
   }
-  return false;
+  traced_ = ptrace(PTRACE_SEIZE, process_, nullptr, options) == 0;
+}
+
+void Child::take_changes(std::vector<Event>& events) {
+  int status;
+  for (pid_t process; (process = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL)) > 0;) {
+    if (WIFSTOPPED(status)) {
+      go_on_from(process, status, events);
+      continue;
+    }
+    descendants_.erase(process);
+    if (process == process_) status_ = status;
+    events.push_back({process, Event::kEnded});
+  }
 }
 
 // ptrace(2), "Stopped states".
-void Child::go_on_from(int stop) {
+void Child::go_on_from(pid_t process, int stop, std::vector<Event>& events) {
   const int signal = WSTOPSIG(stop);
   const int event = stop >> 16;
   const bool is_group_stop = !traced_ || (event == PTRACE_EVENT_STOP && signal != SIGTRAP);
-  if (event == PTRACE_EVENT_EXEC) ++programs_;
+  if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
+    unsigned long made = 0;
+    ptrace(PTRACE_GETEVENTMSG, process, nullptr, &made);
+    descendants_.insert(static_cast<pid_t>(made));
+  }
+  if (event == PTRACE_EVENT_EXEC) {
+    if (has_begun_) events.push_back({process, Event::kExecuted});
+    has_begun_ = true;
+  }
   if (traced_ && is_group_stop) {
-    ptrace(PTRACE_LISTEN, process_, nullptr, nullptr);
+    ptrace(PTRACE_LISTEN, process, nullptr, nullptr);
   } else if (traced_) {
     const intptr_t passed_on = event == 0 ? signal : 0;
-    ptrace(PTRACE_CONT, process_, nullptr, passed_on);
+    ptrace(PTRACE_CONT, process, nullptr, passed_on);
   }
   // For the shell that waits for this process; it lets both go on.
-  if (is_group_stop) raise(SIGSTOP);
+  if (is_group_stop && process == process_) raise(SIGSTOP);
 }
 
 int Child::pass_on_exit() const {

@@ -44,6 +44,9 @@ CommandLine::CommandLine() : app("Runs programs on the hakmem memory allocator."
       ->type_name("FILE");
   run->add_flag("--strict", run_request.strict,
                 "Fail with status 125 if the program does not allocate from hakmem");
+  run->add_flag("--follow", run_request.follow,
+                "Report on every program that the program's descendants execute as well; with "
+                "--strict, all have to allocate from hakmem");
   run->add_flag("-q,--quiet", run_request.quiet, "Say nothing when all is well");
   run->prefix_command();
   run->formatter(std::make_shared<UsageOfRun>());

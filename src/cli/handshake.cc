@@ -54,22 +54,21 @@ void Handshake::invite(pid_t process) const {
   setenv("HAKMEM_HANDSHAKE", fmt::format("{}/{}", process, name_).c_str(), 1);
 }
 
-std::optional<Greeting> Handshake::receive(pid_t process) const {
+std::optional<Greeting> Handshake::receive() const {
   while (true) {
     Connection connection(accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC));
     if (connection.descriptor() < 0) return std::nullopt;
     ucred sender{};
     socklen_t size = sizeof sender;
     getsockopt(connection.descriptor(), SOL_SOCKET, SO_PEERCRED, &sender, &size);
-    if (sender.pid != process) continue;
     // The packet follows the connection at once; a process that is stopped in between is let go.
     const timeval patience{1, 0};
     setsockopt(connection.descriptor(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     char text[512];
     const ssize_t length = recv(connection.descriptor(), text, sizeof text, 0);
     if (length < 1) continue;
-    return Greeting{text[0] == '+', std::string(text + 1, static_cast<size_t>(length - 1)),
-                    std::move(connection)};
+    return Greeting{sender.pid, text[0] == '+',
+                    std::string(text + 1, static_cast<size_t>(length - 1)), std::move(connection)};
   }
 }
 

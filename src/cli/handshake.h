@@ -1,5 +1,5 @@
 // Owns: the listening end of the handshake with the library in the started program.
-// Called by: watcher.cc and strict.cc, which hear; run.cc, which makes it.
+// Called by: watcher.cc and supervision.cc, which hear; run.cc, which makes it.
 // Never: a descriptor, a file or a name that the program could trip over: the library connects to
 // an abstract socket (unix(7)), sends one packet and waits until it is dismissed.
 #pragma once
@@ -30,8 +30,12 @@ class Connection {
   int descriptor_;
 };
 
+// In place of a process: whoever inherits the environment.
+inline constexpr pid_t kAnyProcess = 0;
+
 // What the library of a process said.
 struct Greeting {
+  pid_t process = 0;
   bool ours = false;  // the process' malloc is the library's
   std::string text;   // the library and its mode, or the file whose malloc comes first
   Connection connection;
@@ -45,14 +49,15 @@ class Handshake {
   Handshake(const Handshake&) = delete;
   Handshake& operator=(const Handshake&) = delete;
 
-  // Puts into the environment whose library shall connect, and where.
+  // Puts into the environment whose library shall connect, a process' or any (kAnyProcess), and
+  // where.
   void invite(pid_t process) const;
 
   // Readable when a greeting waits.
   int descriptor() const { return socket_; }
 
-  // The next greeting of `process`; whoever else connects is turned away.
-  std::optional<Greeting> receive(pid_t process) const;
+  // The next greeting. The kernel names the process, for who knows the name may connect.
+  std::optional<Greeting> receive() const;
 
  private:
   int socket_;

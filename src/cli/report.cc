@@ -71,7 +71,7 @@ void Report::silence() {
 void Report::make(const std::string& sentence, bool well) {
   if (sentence == last_) return;
   last_ = sentence;
-  if (well && quiet_) return;
+  if (well && (quiet_ || (names_ != nullptr && !names_->insert(name_).second))) return;
   say(fmt::format("{} (process {}) {}", name_, process_, sentence));
 }
 

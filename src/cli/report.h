@@ -1,5 +1,5 @@
 // Owns: what the command says: lines on standard error, answers on standard output.
-// Called by: main.cc (errors), run.cc, watcher.cc, strict.cc (the verdict), library.cc and
+// Called by: main.cc (errors), run.cc, watcher.cc, supervision.cc (the verdict), library.cc and
 // configuration.cc (answers).
 // Never: an exception or a signal for a line that cannot be written; success for an answer that
 // cannot; a verdict guessed: it comes from the library, or from its silence.
@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,10 @@ class Report {
   // `name`: the program as the user called it. `obstacle`: what its file tells, or empty. Quiet:
   // not a word when all is well.
   Report(std::string name, pid_t process, std::string obstacle, bool quiet);
+
+  // From now on not a word either where all is well with a program whose name is in `names`; others
+  // are put there.
+  void once_for_each(std::set<std::string>& names) { names_ = &names; }
 
   // What the library said: reported unless it is what was reported last. True when it serves.
   bool hear(const Greeting& greeting);
@@ -45,6 +50,7 @@ class Report {
   std::string obstacle_;
   bool quiet_;
   std::string last_;
+  std::set<std::string>* names_ = nullptr;
 };
 
 }  // namespace hakmem::cli

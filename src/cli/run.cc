@@ -7,8 +7,8 @@
 //     Handshake             the socket that the library in the program connects to
 //     Watcher               a process apart: hears, and prints the one line
 //     execute               this process is the program now
-//   or, where hakmem is a condition,
-//     run_strictly          a child, watched and ended from here
+//   or, where hakmem is a condition, or descendants count,
+//     supervise             a child, watched and ended from here
 #include "cli/run.h"
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@
 #include "cli/program.h"
 #include "cli/report.h"
 #include "cli/statistics_file.h"
-#include "cli/strict.h"
+#include "cli/supervision.h"
 #include "cli/watcher.h"
 
 namespace hakmem::cli {
@@ -40,9 +40,7 @@ int run_program(const RunRequest& request) {
   if (request.statistics_file) export_statistics_file(*request.statistics_file);
   if (obstacle.kind != ObstacleKind::other_loader) preload(library);
   const Handshake handshake;
-  if (request.strict) {
-    return run_strictly(request.command, obstacle.reason, handshake, request.quiet);
-  }
+  if (request.strict || request.follow) return supervise(request, obstacle.reason, handshake);
 
   Report report(name, getpid(), obstacle.reason, request.quiet);
   // Said before the program says anything: it may have ended by the time that silence counts.

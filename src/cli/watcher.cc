@@ -6,7 +6,7 @@
 //   Watcher
 //     fork_unseen           a process that ends at once, whose child is the watcher
 //       detach              own session, no descriptors, no signals held back
-//       watch               greetings, silence, the program's end
+//       watch               greetings, other programs, silence, the program's end
 #include "cli/watcher.h"
 
 #include <fcntl.h>
@@ -25,8 +25,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
 
 #include "cli/exit_status.h"
+#include "cli/program.h"
 
 namespace hakmem::cli {
 namespace {
@@ -84,26 +89,109 @@ void detach(const int (&kept)[3]) {
   sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Tells programs that a process executes apart: the file, and where the stack was put, which
+// differs each time (proc_pid_stat(5), "startstack"). Empty where it may not be read.
+struct Identity {
+  std::string file;
+  std::string stack;
+
+  bool operator==(const Identity&) const = default;
+};
+
+Identity identity_of(pid_t process) {
+  constexpr int kStartStack = 28;
+  constexpr int kFirstBehindName = 3;
+  const std::string folder = fmt::format("/proc/{}", process);
+  std::error_code unreadable;
+  Identity identity{std::filesystem::read_symlink(folder + "/exe", unreadable), ""};
+  std::ifstream file(folder + "/stat");
+  std::string line;
+  std::getline(file, line);
+  std::istringstream fields(line.substr(std::min(line.rfind(')') + 1, line.size())));
+  for (int field = kFirstBehindName; field <= kStartStack; ++field) fields >> identity.stack;
+  return identity;
+}
+
+class Watch {
+ public:
+  Watch(const Handshake& handshake, Report& report, pid_t process)
+      : handshake_(handshake), report_(report), process_(process) {}
+
+  // Nothing tells of what the process executes next: it is looked at ever more rarely. Programs
+  // that execute others do so at their start.
+  void look() {
+    if (Clock::now() < next_look_) return;
+    pause_ = std::min(2 * pause_, kLongestPause);
+    next_look_ = Clock::now() + pause_;
+    notice_program();
+  }
+
+  // In its library's constructor it waits for the greeting's end: what it is now has greeted.
+  void hear() {
+    while (const auto greeting = handshake_.receive()) {
+      if (greeting->process != process_) continue;
+      notice_program();
+      report_.hear(*greeting);
+    }
+  }
+
+  // The program is over, or had its time.
+  void conclude() {
+    if (!report_.made()) report_.silence();
+  }
+
+  bool is_late() const { return Clock::now() >= deadline_; }
+  bool is_silent() const { return !report_.made(); }
+
+  int milliseconds_to_next() const {
+    auto next = next_look_;
+    if (is_silent()) next = std::min(next, deadline_);
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now());
+    return static_cast<int>(std::max<long>(left.count(), 0));
+  }
+
+ private:
+  static constexpr Clock::duration kFirstPause = std::chrono::milliseconds(20);
+  static constexpr Clock::duration kLongestPause = std::chrono::seconds(10);
+
+  void notice_program() {
+    const Identity now = identity_of(process_);
+    if (now.file.empty() || now == program_) return;
+    // The first is the launcher itself, or the command.
+    const bool is_another = !program_.file.empty() && program_.file != launcher_;
+    program_ = now;
+    if (!is_another) return;
+    const std::string name = std::filesystem::path(now.file).filename();
+    report_.begin_anew(name, obstacle_to_preload(fmt::format("/proc/{}/exe", process_)).reason);
+    deadline_ = Clock::now() + kPatience;
+  }
+
+  const Handshake& handshake_;
+  Report& report_;
+  const pid_t process_;
+  const std::string launcher_ = std::filesystem::read_symlink("/proc/self/exe");
+  Identity program_;
+  Clock::time_point deadline_ = Clock::now() + kPatience;
+  Clock::duration pause_ = kFirstPause;
+  Clock::time_point next_look_ = Clock::now();
+};
+
 // `program`: readable at its end, -1 on a kernel that cannot say; then the patience ends the watch.
-void watch(const Handshake& handshake, Report& report, pid_t process, int program, int launcher) {
-  const auto deadline = Clock::now() + kPatience;
+void watch(Watch& watched, const Handshake& handshake, int program, int launcher) {
   while (true) {
-    const auto now = Clock::now();
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now).count();
-    const bool patient = program >= 0 && report.made();
     pollfd sources[] = {
         {handshake.descriptor(), POLLIN, 0}, {program, POLLIN, 0}, {launcher, POLLIN, 0}};
-    poll(sources, std::size(sources), patient ? -1 : static_cast<int>(std::max<long>(left, 0)));
+    poll(sources, std::size(sources), watched.milliseconds_to_next());
     if (sources[2].revents != 0) {
       char word;
       if (read(launcher, &word, 1) > 0) return;
       launcher = -1;
     }
-    while (const auto greeting = handshake.receive(process)) report.hear(*greeting);
+    watched.hear();
+    watched.look();
     const bool ended = sources[1].revents != 0;
-    const bool late = Clock::now() >= deadline;
-    if (!report.made() && (ended || late)) report.silence();
-    if (ended || (late && program < 0)) return;
+    if (watched.is_silent() && (ended || watched.is_late())) watched.conclude();
+    if (ended || (watched.is_late() && program < 0)) return;
   }
 }
 
@@ -111,7 +199,8 @@ void watch(const Handshake& handshake, Report& report, pid_t process, int progra
                               int program, int launcher) {
   try {
     detach({handshake.descriptor(), program, launcher});
-    watch(handshake, report, process, program, launcher);
+    Watch watched(handshake, report, process);
+    watch(watched, handshake, program, launcher);
   } catch (const std::exception&) {
     // No memory: nothing to say either, and the program is not to suffer.
   }

@@ -2,6 +2,7 @@
 output; and how strict keeps its word."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,14 +195,106 @@ with tempfile.TemporaryDirectory() as place:
         last = result[1].splitlines()[-1] if result[1] else ""
         check(f"strict: lost by {' '.join(words)}", result[2] == 125
               and "does not allocate from hakmem" in last, result)
+def last_verdict(result):
+    lines = [line for line in result[1].splitlines() if line.startswith("hakmem:")]
+    return lines[-1] if lines else ""
+
+
+def kept(words, options, status=0):
+    result = run(*words, options=options, stdin=subprocess.DEVNULL)
+    check(f"{' '.join(options)}: kept by {' '.join(words)}", result[2] == status
+          and VERIFIED.search(last_verdict(result)), result)
+
+
+def lost(words, options):
+    result = run(*words, options=options, stdin=subprocess.DEVNULL)
+    check(f"{' '.join(options)}: lost by {' '.join(words)}", result[2] == 125
+          and "does not allocate from hakmem" in last_verdict(result), result)
+
+
+def there(*names):
+    """Whether the machine has them all; who is missing is said."""
+    missing = [name for name in names if shutil.which(name) is None]
+    for name in missing:
+        print(f"by way of {name}: skipped, not installed")
+    return not missing
+
+
 for words, status in (([*without, *without, "env", f"LD_PRELOAD={library}", NOTHING], 0),
                       (["env", "A=1", "nohup", "nice", "sh", "-c", f"exec {NOTHING}"], 0),
+                      (["env", "-S", f"A=1 {NOTHING}"], 0), (["bash", "-c", f"exec -a x {NOTHING}"], 0),
                       ([WRAPPER, NOTHING], 0), ([WRAPPER, WRAPPER, "sh", "-c", "exit 7"], 7),
                       (["sh", "-c", f"for i in 1 2 3; do {STATIC}; done; exit 3"], 3),
-                      (["xargs", "env", "-i", NOTHING], 0), (["sh", "-c", "kill -TERM $$"], -15)):
-    result = run(*words, options=["--strict"], stdin=subprocess.DEVNULL)
+                      (["xargs", "env", "-i", NOTHING], 0), (["sh", "-c", "kill -TERM $$"], -15),
+                      (["setpriv", "--no-new-privs", NOTHING], 0), (["stdbuf", "-oL", NOTHING], 0),
+                      (["setarch", os.uname().machine, NOTHING], 0), (["prlimit", "--core=0", NOTHING], 0),
+                      (["taskset", "-p", "1"], 0), (["setsid", NOTHING], 0)):
+    kept(words, ["--strict"], status)
+if os.geteuid() == 0:
+    kept(["chroot", "/", NOTHING], ["--strict"])
+    kept(["unshare", "--mount", NOTHING], ["--strict"])
+    kept(["setpriv", "--reuid=65534", "--clear-groups", "/bin/true"], ["--strict"])
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        shutil.copy(STATIC, Path(place, "program"))
+        lost(["chroot", place, "/program"], ["--strict"])
+        privileged = Path(place, "privileged")
+        shutil.copy(NOTHING, privileged)
+        os.chown(privileged, 65534, 65534)
+        privileged.chmod(0o4755)
+        for words in ([str(privileged)], ["sh", "-c", f"exec {privileged}"]):
+            lost(words, ["--strict"])
+        check("its sentence is about rights", "setuid" in run(str(privileged))[1])
+else:
+    print("chroot, setuid: skipped, they need root")
+
+# Followed: what the descendants execute.
+FORK = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[1:], env={}).returncode)"
+with tempfile.TemporaryDirectory() as place:
+    Path(place, "a").touch()
+    Path(place, "Makefile").write_text(f"all:\n\t@{NOTHING} > out\n\t@{NOTHING}\n", encoding="ascii")
+    find = ["find", place, "-name", "a", "-exec"]
+    follow = ["--strict", "--follow"]
+    # dash, bash and python run what they start by fork and by vfork, timeout with a handler of signals.
+    for start_by in (["xargs"], ["timeout", "20"], ["sh", "-c", '"$@"; exit $?', "sh"],
+                     ["bash", "-c", '"$@" & wait $!', "bash"], ["sh", "-c", 'sh -c "$*"; exit $?', "sh"],
+                     ["flock", place], ["python3", "-c", FORK.replace(", env={}", "")]):
+        if there(start_by[0]):
+            kept([*start_by, NOTHING], follow)
+            lost([*start_by, "env", "-i", NOTHING], follow)
+            lost([*start_by, STATIC], follow)
+    kept([*find, NOTHING, ";"], follow)
+    lost([*find, "env", "-i", NOTHING, ";"], follow)
+    lost(["python3", "-c", FORK, NOTHING], follow)
+    if there("make"):
+        kept(["make", "-s", "-C", place], follow)
+    if os.geteuid() == 0 and there("su"):
+        # su opens a session for what it starts.
+        kept(["su", "nobody", "-s", "/bin/sh", "-c", "/bin/true"], follow)
+        lost(["su", "-", "nobody", "-s", "/bin/sh", "-c", "/bin/true"], follow)
+    if os.geteuid() == 0 and there("sudo"):
+        lost(["sudo", NOTHING], follow)
+        kept(["sudo", "-E", f"LD_PRELOAD={library}", NOTHING], follow)
+    result = run("sh", "-c", f"{NOTHING}; env -i {STATIC}; {NOTHING}", options=["--follow"],
+                 stdin=subprocess.DEVNULL)
     lines = result[1].splitlines()
-    last = [line for line in lines if line.startswith("hakmem:")][-1:]
-    check(f"strict: kept by {' '.join(words)}", result[2] == status and VERIFIED.search("".join(last)),
-          result)
+    check("follow alone reports each program once, and ends nothing", result[2] == 0 and len(lines) == 4
+          and sum("does not allocate" in line for line in lines) == 1, result)
+    result = run("sh", "-c", "kill -9 $$", options=["--follow"])
+    check("followed: ends as the program does", result[2] == -9, result)
+    with start("sh", "-c", f"{STATIC} & echo ready; wait", options=["--strict", "--follow"], stdout=PIPE,
+               stderr=PIPE, stdin=PIPE) as process:
+        out, said, status = ended(process)
+        check("followed: a child that runs on is ended with the rest", status == 125
+              and "statically" in said, (out, said, status))
+
+# Without strict the same is reported as long as it runs.
+for words, sentence in (
+        (["env", "-u", "LD_PRELOAD", "sleep", "20"], "sleep .* does not allocate from hakmem: the library"),
+        (["sh", "-c", f"exec {STATIC} wait"], "static_program .* linked statically")):
+    with start(*words, stdin=PIPE, stderr=PIPE) as process:
+        lines = [process.stderr.readline() for _ in range(2)]
+        process.kill()
+        check(f"reported while it runs: {' '.join(words)}", VERIFIED.search(lines[0])
+              and re.search(sentence, lines[1]), lines)
 finish()
