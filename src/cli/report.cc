@@ -57,9 +57,9 @@ bool Report::hear(const Greeting& greeting) {
 }
 
 void Report::begin_anew(const std::string& name, std::string obstacle) {
-  if (!name.empty()) name_ = name;
+  name_ = name;
   obstacle_ = std::move(obstacle);
-  last_.clear();
+  made_ = false;
 }
 
 void Report::silence() {
@@ -69,6 +69,7 @@ void Report::silence() {
 }
 
 void Report::make(const std::string& sentence, bool well) {
+  made_ = true;
   if (sentence == last_) return;
   last_ = sentence;
   if (well && (quiet_ || (names_ != nullptr && !names_->insert(name_).second))) return;

@@ -36,11 +36,11 @@ class Report {
   // Nothing was heard.
   void silence();
 
-  // The process is another program now, of which nothing has been heard. An empty name: the old
-  // one.
+  // The process is another program now, of which nothing has been heard. Where the sentence is the
+  // same again, it is not said again.
   void begin_anew(const std::string& name, std::string obstacle);
 
-  bool made() const { return !last_.empty(); }
+  bool made() const { return made_; }
 
  private:
   void make(const std::string& sentence, bool well);
@@ -49,6 +49,7 @@ class Report {
   pid_t process_;
   std::string obstacle_;
   bool quiet_;
+  bool made_ = false;
   std::string last_;
   std::set<std::string>* names_ = nullptr;
 };
