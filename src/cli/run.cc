@@ -36,6 +36,10 @@ int run_program(const RunRequest& request) {
     throw Failure{kLauncherFailed,
                   fmt::format("{} does not allocate from hakmem: {}", name, obstacle.reason)};
   }
+  const std::string& mode = request.settings.mode;
+  if (!request.quiet && (mode == "learning" || mode == "research")) {
+    say(fmt::format("this version does not learn yet: {} runs as balanced", mode));
+  }
   export_settings(request.settings);
   if (request.statistics_file) export_statistics_file(*request.statistics_file);
   if (obstacle.kind != ObstacleKind::other_loader) preload(library);

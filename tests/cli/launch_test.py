@@ -79,6 +79,11 @@ for name, prepare in (
 result = run("/nonexistent")
 check("nothing is said of a program that cannot be executed", result[1].count("\n") == 1, result)
 
+for mode, says in (("learning", True), ("research", True), ("fast", False)):
+    result = run("true", options=["--mode", mode])
+    check(f"mode {mode} says what it does not do", ("does not learn yet" in result[1]) == says
+          and VERIFIED.search(result[1]), result)
+
 # Signals.
 COUNT = """
 import signal, sys, time
