@@ -5,6 +5,7 @@
 
 #include <linux/futex.h>
 
+#include "base/assert.h"
 #include "base/bits.h"
 #include "base/log.h"
 #include "base/store_order.h"
@@ -83,11 +84,9 @@ void Lock::note_held() {
 }
 
 void Lock::lock() {
-#ifndef NDEBUG
-  if (held_ranks >= bit_of(rank_)) {
+  if (kAssertions && held_ranks >= bit_of(rank_)) {
     fatal("lock", "rank order violated, lock", static_cast<uintptr_t>(rank_));
   }
-#endif
   acquire();
   note_held();
 }

@@ -8,7 +8,7 @@
 
 namespace hakmem {
 
-// Locks are taken in ascending rank (checked in debug builds).
+// Locks are taken in ascending rank (checked where assertions are on).
 enum class LockRank : uint8_t {
   kChecks = 0,
   kRegistry = 1,

@@ -109,27 +109,29 @@ bool cannot_be_ours(const void* address) {
          reinterpret_cast<uintptr_t>(address) % page_heap.backend().page_size() != 0;
 }
 
+// `bytes` in whole pages. nullptr where the kernel refuses.
+void* map_and_enter(size_t bytes, size_t alignment) {
+  LockGuard guard(maps_lock);
+  if (!make_room()) return nullptr;
+  void* start = page_heap.backend().map(bytes, alignment);
+  if (start == nullptr) return nullptr;
+  const auto place = reinterpret_cast<uintptr_t>(start);
+  set(table->probe(place), place, bytes);
+  live.fetch_add(1, std::memory_order_release);
+  live_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  count(counters.direct_maps);
+  return start;
+}
+
 }  // namespace
 
 void* map_directly(size_t bytes, size_t alignment) {
-  const Backend& backend = page_heap.backend();
-  const size_t page = backend.page_size();
+  const size_t page = page_heap.backend().page_size();
   const size_t rounded = round_up(bytes, page);
   if (rounded < bytes) return nullptr;
-  LockGuard guard(maps_lock);
-  if (!make_room()) return nullptr;
   alignment = std::max(alignment, page);
-  void* start = backend.map(rounded, alignment);
-  if (start == nullptr && page_heap.meet_address_space_limit()) {
-    start = backend.map(rounded, alignment);
-  }
-  if (start == nullptr) return nullptr;
-  const auto place = reinterpret_cast<uintptr_t>(start);
-  set(table->probe(place), place, rounded);
-  live.fetch_add(1, std::memory_order_release);
-  live_bytes.fetch_add(rounded, std::memory_order_relaxed);
-  count(counters.direct_maps);
-  return start;
+  if (void* start = map_and_enter(rounded, alignment)) return start;
+  return page_heap.meet_address_space_limit() ? map_and_enter(rounded, alignment) : nullptr;
 }
 
 void* map_growing(size_t bytes) {

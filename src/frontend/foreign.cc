@@ -5,9 +5,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <string.h>
-
-#include <algorithm>
 
 #include "base/log.h"
 #include "frontend/configuration.h"
@@ -78,11 +75,7 @@ void* reallocate_foreign(void* address, size_t size, const Call& call) {
   } else if (!is_early_memory(address) && stays_mapped_directly(size)) {
     if (void* resized = remap_directly(address, size)) return resized;
   }
-  void* moved = allocate_general(size, call.site);
-  if (moved == nullptr) return nullptr;
-  memcpy(moved, address, std::min(usable, size));
-  free_foreign(address, call.function);
-  return moved;
+  return move_block(address, usable, size, call);
 }
 
 }  // namespace hakmem

@@ -82,16 +82,6 @@ void* grow_apart(void* address, size_t size, const Call& call) {
   return moved;
 }
 
-// realloc of an arena's block, which the checks do not know.
-void* move_among_checked(void* address, size_t size, const Call& call) {
-  const size_t bytes = heap_usable_size(address, call.function);
-  void* moved = allocate_general(size, call.site);
-  if (moved == nullptr) return nullptr;
-  memcpy(moved, address, std::min(bytes, size));
-  free_general(address, call);
-  return moved;
-}
-
 }  // namespace
 
 bool is_mapped_directly(size_t size) {
@@ -166,6 +156,14 @@ void free_general(void* address, Call call) {
   free_sized_general(address, kAnySize, call);
 }
 
+void* move_block(void* address, size_t bytes, size_t size, const Call& call) {
+  void* moved = allocate_general(size, call.site);
+  if (moved == nullptr) return nullptr;
+  memcpy(moved, address, std::min(bytes, size));
+  free_general(address, call);
+  return moved;
+}
+
 void* reallocate_general(void* address, size_t size, Call call) {
   if (address == nullptr) return allocate_general(size, call.site);
   if (size == 0) {
@@ -184,7 +182,8 @@ void* reallocate_general(void* address, size_t size, Call call) {
   if (!checks_are_on()) return or_out_of_memory(nullptr);
   void* moved;
   if (checked_reallocate(address, size, call, moved)) return or_out_of_memory(moved);
-  return move_among_checked(address, size, call);
+  // An arena's block, which the checks do not know.
+  return move_block(address, heap_usable_size(address, call.function), size, call);
 }
 
 size_t usable_size_general(void* address, Call call) {

@@ -22,6 +22,9 @@ void free_general(void* address, Call call);
 // `size` is what the program says that the block was asked for.
 void free_sized_general(void* address, size_t size, Call call);
 void* reallocate_general(void* address, size_t size, Call call);
+// The contents of a block of `bytes` in a new one of `size`; nullptr, and the old one as it was,
+// where there is no memory.
+void* move_block(void* address, size_t bytes, size_t size, const Call& call);
 size_t usable_size_general(void* address, Call call);
 
 // Whether the mmap feature serves a request of `size`.

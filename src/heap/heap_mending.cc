@@ -11,6 +11,7 @@
 //     ThreadHeap::take_in             slab by slab: free list -> counts, queues
 #include "heap/heap_mending.h"
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/thread_id.h"
 #include "heap/arena.h"
@@ -91,10 +92,9 @@ void mend_arenas() {
   });
 }
 
-void check_that_all_is_whole([[maybe_unused]] const char* when) {
-#ifndef NDEBUG
+void check_that_all_is_whole(const char* when) {
+  if (!kAssertions) return;
   if (const char* wrong = verify_heap()) fatal(when, wrong, 0);
-#endif
 }
 
 }  // namespace

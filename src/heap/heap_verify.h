@@ -1,5 +1,5 @@
 // Owns: the check of the whole heap against itself.
-// Called by: debug builds in a child of a fork; tests, while no other thread is in the heap.
+// Called by: children of a fork where assertions are on; tests, while no other thread is in the heap.
 // Never: a change.
 #pragma once
 

@@ -21,6 +21,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/store_order.h"
 #include "heap/free_run.h"
 #include "heap/slices_of_region.h"
@@ -115,6 +116,8 @@ void PageHeap::populate(const Span& span) {
 }
 
 Span* PageHeap::allocate_locked(const Request& request) {
+  HAKMEM_ASSERT(lock_.is_mine());
+  HAKMEM_ASSERT(request.length.count > 0);
   const bool huge = request.backing == Backing::kHugePage;
   Request other = request;
   other.backing = other_than(request.backing);
@@ -248,6 +251,8 @@ void PageHeap::time_first_touch(const Span& span, Untouched untouched) {
 
 void PageHeap::mark_used(Region& region, uint32_t slice, Slices length) {
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
+    HAKMEM_ASSERT((page.used & mask) == 0);
+    HAKMEM_ASSERT(page.committed);
     page.used |= mask;
     update_bin(page);
   });
@@ -273,11 +278,14 @@ bool PageHeap::take(Region& region, uint32_t slice, Slices length, Slices whole)
 
 void PageHeap::give_back(Region& region, uint32_t slice, Slices length) {
   for_each_huge_page(region, slice, length, [&](HugePage& page, uint32_t mask) {
+    HAKMEM_ASSERT((page.used & mask) == mask);
+    HAKMEM_ASSERT((page.claimed & mask) == 0);
     add_retained(page, page.backed & mask);
     page.used &= ~mask;
     page.settled = 0;
     update_bin(page);
   });
+  HAKMEM_ASSERT(used() >= length);
   used_.store((used() - length).count, std::memory_order_relaxed);
 }
 
@@ -286,6 +294,8 @@ void PageHeap::add_retained(HugePage& page, uint32_t slices) {
 }
 
 void PageHeap::remove_retained(HugePage& page, uint32_t slices) {
+  HAKMEM_ASSERT((slices & ~page.backed) == 0);
+  HAKMEM_ASSERT(retained(page.backing).count >= slices_in(slices));
   retained_in(page.backing).fetch_sub(slices_in(slices), std::memory_order_relaxed);
   // The kernel takes a huge page as a whole or, once part of it is written, not at all.
   const bool whole = page.backing == Backing::kHugePage && slices != 0;

@@ -146,7 +146,7 @@ class PageHeap {
   }
 
   // What contradicts itself among masks, lists and totals; nullptr: nothing. Under the lock for as
-  // long as a walk takes: for tests and debug builds.
+  // long as a walk takes: for tests, and where assertions are on.
   const char* verify();
   void recount_for_tests();
 

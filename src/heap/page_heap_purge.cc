@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/assert.h"
 #include "base/store_order.h"
 #include "heap/claimed_ranges.h"
 #include "heap/page_heap.h"
@@ -265,6 +266,7 @@ PageHeap::Claim PageHeap::claim(HugePage& page, uint32_t slices) {
 
 // Used last: a child of a fork lets go of what is claimed.
 void PageHeap::mark_claimed(HugePage& page, uint32_t slices) {
+  HAKMEM_ASSERT((page.used & slices) == 0);
   page.claimed |= slices;
   keep_store_order();
   page.used |= slices;
@@ -400,6 +402,8 @@ void PageHeap::count_purge(bool huge, size_t bytes, uint64_t nanoseconds) {
 }
 
 void PageHeap::release_claim(const Claim& claim, bool purged) {
+  HAKMEM_ASSERT(lock_.is_mine());
+  HAKMEM_ASSERT((claim.page->used & claim.slices) == claim.slices);
   claim.page->used &= ~claim.slices;
   keep_store_order();
   claim.page->claimed &= ~claim.slices;

@@ -1,5 +1,5 @@
 // Owns: the check of the page heap against itself.
-// Called by: tests and fuzzers; debug builds, in a child of a fork.
+// Called by: tests and fuzzers; where assertions are on, children of a fork.
 // Never: a change.
 #include "heap/page_heap.h"
 
@@ -24,6 +24,10 @@ PageHeap::Totals PageHeap::count_totals() const {
       if ((page.claimed & ~page.used) != 0) sum.wrong = "a claimed slice is free";
       if ((page.lazily_freed & ~page.free_backed()) != 0)
         sum.wrong = "a lazily freed slice is not free";
+      // Of the first the page map sees to that: metadata lies there.
+      const bool metadata = at < HugePages::covering({map_.region(region).metadata_slices}).count;
+      if (!page.committed && !metadata && (page.used | page.backed) != 0)
+        sum.wrong = "a slice is in use that is not committed";
       sum.retained[static_cast<size_t>(page.backing)] += slices_in(page.free_backed());
       sum.lazily_freed += slices_in(page.lazily_freed);
       sum.used += slices_in(page.used & ~page.claimed);

@@ -3,6 +3,7 @@
 // Never: a slab on two queues at once.
 #pragma once
 
+#include "base/assert.h"
 #include "heap/span.h"
 
 namespace hakmem {
@@ -28,6 +29,8 @@ struct SlabQueue {
   }
 
   void remove(Span& slab) {
+    HAKMEM_ASSERT(slab.previous != nullptr ? slab.previous->next == &slab : head == &slab);
+    HAKMEM_ASSERT(slab.next != nullptr ? slab.next->previous == &slab : tail == &slab);
     (slab.previous != nullptr ? slab.previous->next : head) = slab.next;
     (slab.next != nullptr ? slab.next->previous : tail) = slab.previous;
   }

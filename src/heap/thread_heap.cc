@@ -14,6 +14,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/store_order.h"
 #include "base/thread_id.h"
@@ -235,6 +236,7 @@ void ThreadHeap::set_current(SizeClass size_class, Span* slab) {
 }
 
 void ThreadHeap::park_full(Span& slab) {
+  HAKMEM_ASSERT(slab.free == slab.end && !is_carvable(slab));
   slab.state = SlabState::kFull;
   slab.outstanding = slab.carved.load(std::memory_order_relaxed);
   set_owner(slab, thread.load(std::memory_order_relaxed));
@@ -274,6 +276,7 @@ void ThreadHeap::push_and_settle(Span& slab, Block* block) {
   keep_store_order();
   slab.free = block;
   if (slab.state == SlabState::kFull) make_available(slab);
+  HAKMEM_ASSERT(slab.outstanding > 0);
   if (--slab.outstanding == 0) slab_emptied(slab);
 }
 
@@ -295,6 +298,8 @@ void ThreadHeap::slab_emptied(Span& slab) {
 }
 
 void ThreadHeap::release(Span& slab) {
+  HAKMEM_ASSERT(slab.heap == this);
+  HAKMEM_ASSERT(slabs[slab.size_class].count >= slab.slices);
   // First: from here on nobody reads more of it.
   slab.kind.store(SpanKind::kFree, std::memory_order_relaxed);
   keep_store_order();

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/assert.h"
+
 namespace hakmem {
 namespace {
 
@@ -35,6 +37,18 @@ TEST(Lock, AChildTakesItFromALostThreadButNotFromItself) {
   EXPECT_FALSE(free.take_from_lost_thread());
   EXPECT_TRUE(lost.take_from_lost_thread());
   LockGuard again(lost);
+}
+
+TEST(Lock, AgainstTheOrderOfRanksTheProcessEnds) {
+  if (!kAssertions) GTEST_SKIP() << "assertions are off in this build";
+  Lock first(LockRank::kRegistry);
+  Lock second(LockRank::kPageHeap);
+  EXPECT_DEATH(
+      {
+        LockGuard outer(second);
+        LockGuard inner(first);
+      },
+      "rank order violated");
 }
 
 TEST(Lock, WhoHasToWaitSaysSoBefore) {

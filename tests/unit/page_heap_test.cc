@@ -12,6 +12,7 @@
 #include <set>
 #include <vector>
 
+#include "base/assert.h"
 #include "page_heap_fixture.h"
 #include "policy/knobs.h"
 
@@ -53,6 +54,36 @@ TEST_F(PageHeapTest, ALargeSpanTakesTheTightestRunAcrossHugePages) {
   EXPECT_EQ(start(fit), place);
   EXPECT_FALSE(fit->zeroed);
   for (Span* span : {between, rest, fit}) heap_.free(span);
+}
+
+TEST_F(PageHeapTest, VerifyFindsWhatIsBroken) {
+  Span* span = heap_.allocate({3});
+  ASSERT_EQ(heap_.verify(), nullptr);
+  HugePage& page = heap_.map().region_of(span).huge_pages[0];
+  const auto broken = [&](auto member, uint32_t bits) {
+    const uint32_t before = page.*member;
+    page.*member ^= bits;
+    const char* found = heap_.verify();
+    page.*member = before;
+    return found != nullptr;
+  };
+  const uint32_t free_slice = 1u << 31;
+  EXPECT_TRUE(broken(&HugePage::used, free_slice));
+  EXPECT_TRUE(broken(&HugePage::backed, free_slice));
+  EXPECT_TRUE(broken(&HugePage::claimed, free_slice));
+  EXPECT_TRUE(broken(&HugePage::lazily_freed, ~uint32_t{0}));
+  page.committed = false;
+  EXPECT_NE(heap_.verify(), nullptr);
+  page.committed = true;
+  EXPECT_EQ(heap_.verify(), nullptr);
+  heap_.free(span);
+}
+
+TEST_F(PageHeapTest, WhatIsFreedTwiceEndsInAnAssertion) {
+  if (!kAssertions) GTEST_SKIP() << "assertions are off in this build";
+  Span* span = heap_.allocate({3});
+  heap_.free(span);
+  EXPECT_DEATH(heap_.free(span), "assertion.*page.used & mask");
 }
 
 // Memory that lies free between live spans, in pieces of one huge page.
