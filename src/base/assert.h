@@ -9,10 +9,11 @@
 #if defined(HAKMEM_ASSERTIONS)
 #define HAKMEM_ASSERT_LINE_TEXT(line) #line
 #define HAKMEM_ASSERT_LINE(line) HAKMEM_ASSERT_LINE_TEXT(line)
-#define HAKMEM_ASSERT(condition)                                                               \
-  (HAKMEM_LIKELY(condition)                                                                    \
-       ? static_cast<void>(0)                                                                  \
-       : ::hakmem::fatal("assertion", __FILE__ ":" HAKMEM_ASSERT_LINE(__LINE__) " " #condition, 0))
+#define HAKMEM_ASSERT(condition)                                                                \
+  (HAKMEM_LIKELY(condition)                                                                     \
+       ? static_cast<void>(0)                                                                   \
+       : ::hakmem::fatal("assertion", __FILE__ ":" HAKMEM_ASSERT_LINE(__LINE__) " " #condition, \
+                         0))
 #else
 #define HAKMEM_ASSERT(condition) static_cast<void>(0)
 #endif

@@ -1,6 +1,6 @@
 // Owns: the check of the whole heap against itself.
-// Called by: children of a fork where assertions are on; tests, while no other thread is in the heap.
-// Never: a change.
+// Called by: children of a fork where assertions are on; tests, while no other thread is in the
+// heap. Never: a change.
 #pragma once
 
 namespace hakmem {

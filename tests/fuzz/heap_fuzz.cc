@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "heap/arena.h"
+#include "heap/blocks/arena.h"
 #include "input.h"
 #include "unit/thread_heap_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "heap/arena.h"
+#include "heap/blocks/arena.h"
 
 #include <gtest/gtest.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "heap/arena_handle.h"
+#include "heap/blocks/arena_handle.h"
 #include "thread_heap_fixture.h"
 
 namespace hakmem {

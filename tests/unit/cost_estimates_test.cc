@@ -1,11 +1,11 @@
-#include "policy/cost_estimates.h"
+#include "policy/retention/cost_estimates.h"
 
 #include <gtest/gtest.h>
 
 #include <thread>
 #include <vector>
 
-#include "policy/running_estimate.h"
+#include "policy/retention/running_estimate.h"
 
 namespace hakmem {
 namespace {

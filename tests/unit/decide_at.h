@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/units.h"
-#include "policy/memory_price.h"
+#include "policy/retention/memory_price.h"
 
 namespace hakmem {
 

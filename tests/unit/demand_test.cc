@@ -1,4 +1,4 @@
-#include "heap/demand.h"
+#include "heap/pages/demand.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "heap/enclosing_block.h"
+#include "heap/blocks/enclosing_block.h"
 
 #include <gtest/gtest.h>
 
-#include "heap/slab.h"
+#include "heap/slabs/slab.h"
 #include "thread_heap_fixture.h"
 
 namespace hakmem {

@@ -1,4 +1,4 @@
-#include "heap/free_run.h"
+#include "heap/pages/free_run.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "heap/heap_mending.h"
+#include "heap/threads/heap_mending.h"
 #include "thread_heap_fixture.h"
 
 namespace hakmem {

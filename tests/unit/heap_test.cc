@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "backend/linux/guest/process_limits.h"
-#include "heap/extent.h"
-#include "policy/call_sites.h"
+#include "heap/blocks/extent.h"
 #include "policy/knobs.h"
+#include "policy/retention/call_sites.h"
 #include "telemetry/counters.h"
 #include "thread_heap_fixture.h"
 

@@ -1,10 +1,10 @@
-#include "policy/memory_price.h"
+#include "policy/retention/memory_price.h"
 
 #include <gtest/gtest.h>
 
 #include "base/units.h"
 #include "decide_at.h"
-#include "policy/hold_times.h"
+#include "policy/retention/hold_times.h"
 
 namespace hakmem {
 namespace {

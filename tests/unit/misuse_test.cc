@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
-#include "heap/enclosing_block.h"
+#include "heap/blocks/enclosing_block.h"
 #include "thread_heap_fixture.h"
 
 #if defined(__SANITIZE_THREAD__)

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_backend.h"
-#include "heap/page_heap.h"
+#include "heap/pages/page_heap.h"
 #include "policy/knobs.h"
 
 namespace hakmem {

@@ -4,7 +4,7 @@
 
 #include "base/units.h"
 #include "page_heap_fixture.h"
-#include "policy/memory_decision.h"
+#include "policy/retention/memory_decision.h"
 
 namespace hakmem {
 namespace {

@@ -1,4 +1,4 @@
-#include "heap/page_heap.h"
+#include "heap/pages/page_heap.h"
 
 #include <gtest/gtest.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "heap/page_map.h"
+#include "heap/pages/page_map.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fake_backend.h"
-#include "heap/page_heap.h"
+#include "heap/pages/page_heap.h"
 
 namespace hakmem {
 namespace {

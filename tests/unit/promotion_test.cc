@@ -1,4 +1,4 @@
-#include "heap/promotion.h"
+#include "heap/pages/promotion.h"
 
 #include <gtest/gtest.h>
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "decide_at.h"
-#include "policy/hold_times.h"
-#include "policy/memory_price.h"
+#include "policy/retention/hold_times.h"
+#include "policy/retention/memory_price.h"
 
 namespace hakmem {
 namespace {

@@ -1,4 +1,4 @@
-#include "heap/slab.h"
+#include "heap/slabs/slab.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "heap/span_cache.h"
+#include "heap/threads/span_cache.h"
 
 #include <gtest/gtest.h>
 

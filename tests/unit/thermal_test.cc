@@ -1,4 +1,4 @@
-#include "policy/thermal.h"
+#include "policy/retention/thermal.h"
 
 #include <gtest/gtest.h>
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "backend/linux/memory/linux_backend.h"
-#include "heap/extent.h"
+#include "heap/blocks/extent.h"
 #include "heap/heap.h"
-#include "heap/heap_registry.h"
-#include "heap/page_heap.h"
+#include "heap/pages/page_heap.h"
+#include "heap/threads/heap_registry.h"
 
 namespace hakmem {
 
