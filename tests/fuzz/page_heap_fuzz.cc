@@ -9,7 +9,7 @@
 #include "heap/pages/page_heap.h"
 #include "input.h"
 #include "policy/knobs.h"
-#include "unit/fake_backend.h"
+#include "unit/heap/fake_backend.h"
 
 using namespace hakmem;
 
