@@ -35,7 +35,7 @@ bool product_wraps(size_t count, size_t size, size_t& bytes) {
 
 }  // namespace
 
-HAKMEM_EXPORT void* malloc(size_t size) {
+HAKMEM_EXPORT_HOT void* malloc(size_t size) {
   if (HAKMEM_LIKELY(size <= kDirectLimit)) {
     void* block = try_allocate_small(size);
     if (HAKMEM_LIKELY(block != nullptr)) return block;
@@ -43,7 +43,7 @@ HAKMEM_EXPORT void* malloc(size_t size) {
   return allocate_general(size, HAKMEM_CALL_SITE);
 }
 
-HAKMEM_EXPORT void free(void* address) {
+HAKMEM_EXPORT_HOT void free(void* address) {
   if (HAKMEM_UNLIKELY(!try_free_local(address))) free_general(address, {"free", HAKMEM_CALL_SITE});
 }
 
