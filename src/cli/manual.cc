@@ -10,7 +10,7 @@
 #include <string>
 
 #include "cli/command_line.h"
-#include "frontend/tables.h"
+#include "settings/tables.h"
 
 namespace {
 

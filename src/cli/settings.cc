@@ -11,8 +11,8 @@
 #include <cstring>
 
 #include "base/environment.h"
-#include "frontend/nearest_variable.h"
-#include "frontend/tables.h"
+#include "settings/nearest_variable.h"
+#include "settings/tables.h"
 
 namespace hakmem::cli {
 namespace {

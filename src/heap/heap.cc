@@ -7,12 +7,12 @@
 
 #include <algorithm>
 
-#include "heap/arena.h"
-#include "heap/extent.h"
-#include "heap/fast_path.h"
-#include "heap/free_path.h"
-#include "heap/heap_registry.h"
-#include "heap/page_heap.h"
+#include "heap/blocks/arena.h"
+#include "heap/blocks/extent.h"
+#include "heap/blocks/fast_path.h"
+#include "heap/blocks/free_path.h"
+#include "heap/pages/page_heap.h"
+#include "heap/threads/heap_registry.h"
 
 namespace hakmem {
 namespace {

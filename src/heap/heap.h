@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "heap/thread_heap.h"
+#include "heap/threads/thread_heap.h"
 
 namespace hakmem {
 

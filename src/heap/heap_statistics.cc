@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "heap/heap.h"
-#include "heap/heap_registry.h"
-#include "heap/page_heap.h"
+#include "heap/pages/page_heap.h"
+#include "heap/threads/heap_registry.h"
 
 namespace hakmem {
 namespace {

@@ -3,8 +3,8 @@
 // Never: see heap_verify.h.
 #include "heap/heap_verify.h"
 
-#include "heap/heap_registry.h"
-#include "heap/page_heap.h"
+#include "heap/pages/page_heap.h"
+#include "heap/threads/heap_registry.h"
 
 namespace hakmem {
 namespace {

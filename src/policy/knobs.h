@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstddef>
 
-#include "policy/memory_terms.h"
+#include "policy/retention/memory_terms.h"
 
 namespace hakmem {
 

@@ -26,7 +26,7 @@ def rendered(page):
 
 modes = rendered(pages / "hakmem-modes.7")
 for table in ("features", "options", "legacy"):
-    text = (source / f"src/frontend/{table}.def").read_text(encoding="utf-8")
+    text = (source / f"src/settings/{table}.def").read_text(encoding="utf-8")
     # The first of the row's strings that could be read as values follows the variable.
     rows = re.findall(r'^HAKMEM_\w+\([^"]*"(HAKMEM_\w+)",[^"]*"([^"]*)"', text, re.M)
     missing = [row for row in rows if "=".join(row) not in modes]

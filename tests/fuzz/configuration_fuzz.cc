@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "frontend/configuration.cc"
-#include "frontend/nearest_variable.cc"
 #include "input.h"
+#include "settings/configuration.cc"
+#include "settings/nearest_variable.cc"
 
 extern "C" {
 const char* hakmem_conf = nullptr;

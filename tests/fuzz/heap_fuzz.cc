@@ -7,9 +7,9 @@
 #include <thread>
 #include <vector>
 
-#include "heap/arena.h"
+#include "heap/blocks/arena.h"
 #include "input.h"
-#include "unit/thread_heap_fixture.h"
+#include "unit/heap/thread_heap_fixture.h"
 
 using namespace hakmem;
 

@@ -6,10 +6,10 @@
 #include <map>
 #include <vector>
 
-#include "heap/page_heap.h"
+#include "heap/pages/page_heap.h"
 #include "input.h"
 #include "policy/knobs.h"
-#include "unit/fake_backend.h"
+#include "unit/heap/fake_backend.h"
 
 using namespace hakmem;
 

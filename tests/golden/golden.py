@@ -21,8 +21,11 @@ MAY_INCLUDE = {
     "backend": {"backend", "base", "policy/knobs.h", "telemetry/counters.h"},
     "heap": {"heap", "backend/backend.h", "base", "policy/knobs.h", "telemetry/counters.h",
              "telemetry/counters.def"},
-    "cli": {"cli", "frontend/tables.h", "frontend/nearest_variable.h", "base/environment.h"},
-    "frontend": {"frontend", "heap", "backend", "policy", "telemetry", "base", "hakmem/hakmem.h"},
+    "cli": {"cli", "settings/tables.h", "settings/nearest_variable.h", "base/environment.h"},
+    "settings": {"settings", "base"},
+    "control": {"control", "heap", "backend", "policy", "settings", "telemetry", "base"},
+    "frontend": {"frontend", "control", "heap", "backend", "policy", "settings", "telemetry", "base",
+                 "hakmem/hakmem.h"},
 }
 
 

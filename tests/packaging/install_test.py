@@ -64,7 +64,7 @@ with tempfile.TemporaryDirectory() as folder:
     check("manual pages", set(pages) == {"hakmem.1", "hakmem.3", "hakmem-modes.7"}, set(pages))
     plain = {name: text.replace("\\-", "-") for name, text in pages.items()}
     for table in ("modes", "features", "options", "legacy"):
-        text = (source / f"src/frontend/{table}.def").read_text(encoding="utf-8")
+        text = (source / f"src/settings/{table}.def").read_text(encoding="utf-8")
         rows = re.findall(r'^HAKMEM_\w+\(\s*"?(\w+)"?(?:,\s*"(HAKMEM_\w+)")?', text, re.M)
         missing = [row for row in rows if (row[1] or row[0]) not in plain["hakmem-modes.7"]]
         check(f"hakmem-modes(7) has every row of {table}.def", rows and not missing, missing)

@@ -1,5 +1,5 @@
 // Owns: asking the kernel which memory lies on huge pages.
-// Called by: frontend/huge_pages.cc, for statistics.
+// Called by: control/huge_pages.cc, for statistics.
 // Never: smaps, which takes milliseconds, where the kernel has better; a descriptor beyond the
 // object's life; an allocation, a changed errno.
 #pragma once

@@ -1,5 +1,5 @@
 // Owns: what the system and the process have set for transparent huge pages.
-// Called by: frontend/huge_pages.cc, before the first promotion and for people.
+// Called by: control/huge_pages.cc, before the first promotion and for people.
 // Never: read at every start, for the files take 30 us; an allocation, a descriptor left open, a
 // changed errno, a guess: what cannot be read is unknown.
 #pragma once

@@ -1,6 +1,6 @@
 // Owns: what is known of the process and the machine, for those who may not ask the kernel.
 // Called by: kLinuxBackend, which reads it; start-up, a thread of ours and the functions by which a
-// program tells the kernel (frontend/program_calls.cc) write it.
+// program tells the kernel (frontend/api/program_calls.cc) write it.
 // Never: a system call.
 #pragma once
 
