@@ -21,7 +21,7 @@ from paired import CONFIDENCE, ratio_of
 @dataclasses.dataclass
 class Size:
     mebibytes: int = 1024
-    rounds: int = 15
+    rounds: int = 30
     requests: int = 20000
 
 
