@@ -27,7 +27,7 @@ STAND_INS = {
     "scripts/fuzz": 'command scripts/fuzz "$1" 1',
     "scripts/soak": 'command bench/soak.py --out "$HOME" 0.001 "${@:2}"',
     "scripts/package": "test -x scripts/package",
-    "bench/compare": 'command bench/compare "$@" --rounds 1 --iterations 1000 --mebibytes 8',
+    "bench/compare": 'command bench/compare "$@" --rounds 1 --iterations 1000 --mebibytes 8 --contestants hakmem',
     "bench/programs": 'command bench/programs true --rounds 1',
     "bench/large": 'command bench/large --quick',
     "bench/idle": 'command bench/idle --quick',
